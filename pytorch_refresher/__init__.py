@@ -1,0 +1,1 @@
+"""Twenty lessons from a first tensor to a transformer encoder; each folder is one lesson."""

@@ -1,0 +1,79 @@
+"""Headings, command-line flags and how a lesson ends, the same in every lesson."""
+
+import argparse
+import itertools
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from pytorch_refresher._common import figures
+
+_section_numbers = itertools.count(1)
+
+
+class LessonError(Exception):
+    """Something outside the lesson's code is in the way; the message is one sentence to act on."""
+
+
+def _end_lesson(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """Print one sentence where a traceback would only hide the cause (a `sys.excepthook`)."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nStopped.", file=sys.stderr)
+    elif issubclass(kind, BrokenPipeError):
+        # Who reads the output, `| head` say, has seen enough. Nothing is left to say to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif issubclass(kind, LessonError):
+        print(f"\n{error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def lesson_arguments(
+    description: str, *, download: bool = False, device: bool = False
+) -> argparse.Namespace:
+    """Parse a lesson's flags, print its title and fix the random seed.
+
+    `description` is the lesson's module docstring; its first line is the title. A lesson that
+    reads a dataset has the flag --download, one that can leave the CPU has --device.
+    """
+    # A terminal or pipe that cannot print a character must never stop a lesson.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--practice", action="store_true", help="only mark the practice problems")
+    parser.add_argument(
+        "--figures", metavar="DIR", help="where pictures go (default: outputs/ beside the lesson)"
+    )
+    parser.add_argument("--show", action="store_true", help="also open each picture in a window")
+    if download:
+        parser.add_argument(
+            "--download", action="store_true", help="fetch the real dataset first and use it"
+        )
+    if device:
+        parser.add_argument(
+            "--device",
+            default="cpu",
+            choices=["cpu", "cuda", "mps", "xpu", "auto"],
+            help="where to compute (default: cpu)",
+        )
+    arguments = parser.parse_args()
+
+    sys.excepthook = _end_lesson
+    figures.folder = Path(arguments.figures) if arguments.figures else None
+    figures.show = arguments.show
+    if not arguments.show:
+        os.environ["MPLBACKEND"] = "Agg"  # draws into files, and needs no screen
+    torch.manual_seed(0)
+    title = description.strip().splitlines()[0]
+    print(f"{title}\n{'=' * len(title)}")
+    return arguments
+
+
+def section(title: str) -> None:
+    """Print a numbered heading."""
+    heading = f"{next(_section_numbers)}. {title}"
+    print(f"\n{heading}\n{'-' * len(heading)}")

@@ -1,0 +1,53 @@
+"""Saving pictures, with or without a screen."""
+
+import inspect
+from pathlib import Path
+
+from pytorch_refresher._common.paths import lesson_number
+
+folder: Path | None = None  # set by --figures; otherwise outputs/ beside the lesson
+show = False  # set by --show
+
+# Okabe and Ito's palette: told apart also by colour-blind readers, and in grey.
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+)
+
+
+def save_figure(figure, name: str) -> None:
+    """Save a matplotlib figure as NAME.png, say where, and close it."""
+    import matplotlib.pyplot as plt
+
+    lesson = Path(inspect.currentframe().f_back.f_code.co_filename).resolve().parent
+    if folder is None:
+        path = lesson / "outputs" / f"{name}.png"
+    else:
+        path = folder / f"{lesson_number(lesson)}_{name}.png"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Without the name of the drawing program, the same picture is the same bytes.
+        figure.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
+        print(f"Figure saved: {path}")
+    except OSError as error:
+        print(f"Figure not saved: {path}: {error.strerror}. --figures DIR names another folder.")
+    if show:
+        _show(plt)
+    plt.close(figure)
+
+
+def _show(plt) -> None:
+    """Open the current figures in windows and wait until the reader has closed them."""
+    import matplotlib
+
+    if plt.get_backend().lower() in matplotlib.backends.backend_registry.list_builtin(
+        matplotlib.backends.BackendFilter.INTERACTIVE
+    ):
+        plt.show()
+    else:
+        print("No window: Python finds no screen, or no toolkit such as Tk to draw on it.")

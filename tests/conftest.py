@@ -1,0 +1,3 @@
+"""Makes the shared fixture known to every test."""
+
+from course import whole_run  # noqa: F401

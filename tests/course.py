@@ -1,0 +1,133 @@
+"""What the tests share: the lessons that are there, and one run of each."""
+
+import functools
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+PACKAGE = PROJECT / "pytorch_refresher"
+FIGURES = PROJECT / "docs" / "figures"
+LESSONS = sorted(path.parent for path in PACKAGE.glob("*/lesson.py"))
+
+# pytest runs all tests of one lesson in one worker, so that the lesson runs once for all.
+each_lesson = pytest.mark.parametrize(
+    "lesson",
+    [
+        pytest.param(lesson, id=lesson.name, marks=pytest.mark.xdist_group(lesson.name))
+        for lesson in LESSONS
+    ],
+)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A row of the front page's table of lessons."""
+
+    number: str
+    title: str
+    folder: str
+
+    @property
+    def heading(self) -> str:
+        """Its title as it stands at the top of the lesson."""
+        kind = "Lesson" if self.number.isdigit() else "Appendix"
+        return f"{kind} {self.number}: {self.title}"
+
+
+@functools.cache
+def chapters() -> dict[str, Chapter]:
+    """The course as the front page lists it, by folder, lessons still to be written included."""
+    rows = re.findall(
+        r"^\| (\d\d|[AB]) \| (?:\[([^]]+)\]\(pytorch_refresher/(\w+)/README\.md\)|([^|]+?) \(`(\w+)`, to come\)) \|",
+        (PROJECT / "README.md").read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
+    found = [Chapter(row[0], row[1] or row[3], row[2] or row[4]) for row in rows]
+    return {chapter.folder: chapter for chapter in found}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a lesson left behind."""
+
+    status: int
+    output: str
+    errors: str
+    figures: Path
+
+
+def run(
+    lesson: Path, *flags: str, folder: Path, options: tuple[str, ...] = (), **environment: str
+) -> Run:
+    """Run a lesson.py from `folder`, with no terminal, no screen and no network."""
+    folder.mkdir(parents=True, exist_ok=True)
+    nowhere = "http://127.0.0.1:9"  # the discard port: nothing listens
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND", "PYTHONWARNINGS")
+    } | {
+        "PYTORCH_REFRESHER_DATA": str(folder / "data"),
+        "PYTHONIOENCODING": "utf-8",
+        "http_proxy": nowhere,
+        "https_proxy": nowhere,
+        "no_proxy": "127.0.0.1,localhost",
+        **environment,
+    }
+    done = subprocess.run(
+        [sys.executable, *options, str(lesson / "lesson.py"), *flags],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    return Run(done.returncode, done.stdout, done.stderr, folder / "figures")
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory):
+    """A function that gives the one full run of a lesson, with every warning an error."""
+
+    @functools.cache
+    def once(lesson: Path) -> Run:
+        folder = tmp_path_factory.mktemp(lesson.name)
+        return run(lesson, "--figures", "figures", folder=folder, options=("-W", "error"))
+
+    return once
+
+
+def load(path: Path) -> ModuleType:
+    """Import a Python file by its path, as its folder's name is no module name."""
+    name = f"{path.parent.name}_{path.stem}".replace(".", "_")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@functools.cache
+def lesson_module(lesson: Path) -> ModuleType:
+    """The lesson, imported: its functions and its practice stubs."""
+    return load(lesson / "lesson.py")
+
+
+@functools.cache
+def solutions_module(lesson: Path) -> ModuleType:
+    """The answers and checks of a lesson."""
+    return load(lesson / "solutions.py")
+
+
+def problems(lesson: Path) -> list[str]:
+    """The names of a lesson's practice problems, in their order."""
+    solutions = solutions_module(lesson)
+    return [name.removeprefix("check_") for name in vars(solutions) if name.startswith("check_")]

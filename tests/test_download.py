@@ -1,0 +1,326 @@
+"""Downloads against a server on 127.0.0.1 that misbehaves in every way it can."""
+
+import gzip
+import hashlib
+import http.server
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from course import PACKAGE
+
+from pytorch_refresher._common import datasets
+from pytorch_refresher._common import download as fetching
+from pytorch_refresher._common.console import LessonError
+
+CONTENT = bytes(range(256)) * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves server.files by path, as server.script says, one word a request, then whole."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):  # noqa: N802
+        self.close_connection = True
+        content = self.server.files.get(self.path, CONTENT)
+        wanted = self.headers.get("Range")
+        self.server.requests.append((self.path, wanted))
+        act = self.server.script.pop(0) if self.server.script else self.server.always
+        if act.isdigit():
+            return self.answer(int(act), b"no")
+        if act == "wrong":
+            content = content[::-1]
+        elif act == "short":
+            content = content[:-1000]
+        elif act == "long":
+            content += b"more"
+        start = 0
+        if wanted and act != "no range":
+            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])
+            if start >= len(content):
+                return self.answer(416, b"")
+        body, half = content[start:], len(content[start:]) // 2
+        if act == "break":
+            return self.answer(206 if start else 200, body, stop=half)
+        if act == "stall":
+            self.answer(206 if start else 200, body, stop=half)
+            return self.server.stalled.wait(20)
+        if act == "silence":
+            return self.server.stalled.wait(20)
+        return self.answer(206 if start else 200, body)
+
+    def answer(self, status, body, stop=None):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:stop])
+        self.wfile.flush()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.files, server.requests, server.script, server.always = {}, [], [], "whole"
+        server.stalled = threading.Event()
+        server.daemon_threads = True
+        server.url = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.stalled.set()
+        server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(fetching, "TIMEOUT", (1, 0.3))
+    monkeypatch.setattr(fetching, "PAUSES", (0, 0, 0))
+
+
+def fetch(server, folder, paths=("/file",)):
+    target = folder / "file"
+    fetching.fetch([server.url + path for path in paths], target, len(CONTENT), SHA256)
+    return target
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [],
+        ["break"],
+        ["break", "break", "no range"],
+        ["503"],
+        ["503", "429", "500"],
+        ["stall"],
+        ["silence"],
+        ["stall", "503", "break"],
+        ["short"],
+        ["break", "wrong"],
+    ],
+    ids=lambda script: " ".join(script) or "well-behaved",
+)
+def test_a_passing_fault_ends_in_a_whole_file(server, tmp_path, script):
+    server.script = script
+    target = fetch(server, tmp_path)
+    assert target.read_bytes() == CONTENT
+    assert not (tmp_path / "file.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("act", "cause"),
+    [
+        ("404", "HTTP status 404"),
+        ("403", "HTTP status 403"),
+        ("503", "HTTP status 503"),
+        ("wrong", "SHA-256 is"),
+        ("short", "the file there ends before byte 255,000"),
+        ("long", "more than the 256,000 bytes that the file has"),
+        ("silence", "no answer in time"),
+    ],
+)
+def test_a_lasting_fault_ends_in_one_sentence_and_no_file(server, tmp_path, act, cause):
+    server.always = act
+    with pytest.raises(LessonError) as caught:
+        fetch(server, tmp_path)
+    assert cause in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize(
+    ("act", "cause"), [("break", "the connection broke"), ("stall", "the server stopped sending")]
+)
+def test_what_came_is_kept_and_the_next_run_goes_on(server, tmp_path, act, cause):
+    server.always = act
+    with pytest.raises(LessonError, match=cause) as caught:
+        fetch(server, tmp_path)
+    kept = (tmp_path / "file.part").stat().st_size
+    assert 0 < kept < len(CONTENT)
+    assert f"{kept:,} of 256,000 bytes are kept" in str(caught.value)
+    assert not (tmp_path / "file").exists()
+    server.always = "whole"
+    assert fetch(server, tmp_path).read_bytes() == CONTENT
+    assert server.requests[-1][1] == f"bytes={kept}-"
+
+
+def test_nothing_listens(tmp_path):
+    with pytest.raises(LessonError, match="no connection"):
+        fetching.fetch(["http://127.0.0.1:9/file"], tmp_path / "file", 5, SHA256)
+
+
+def test_the_second_address_is_tried(server, tmp_path):
+    server.script = ["404"]
+    assert fetch(server, tmp_path, ("/first", "/second")).read_bytes() == CONTENT
+    assert [path for path, _ in server.requests] == ["/first", "/second"]
+
+
+def test_a_file_that_is_there_is_not_asked_for_again(server, tmp_path):
+    fetch(server, tmp_path)
+    fetch(server, tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_a_second_process_waits_and_finds_the_work_done(server, tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    url, target = f"{server.url}/file", tmp_path / "file"
+    processes = [
+        spawn.Process(target=fetching.fetch, args=([url], target, len(CONTENT), SHA256))
+        for _ in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert target.read_bytes() == CONTENT
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress(b"right")[:-9],
+        b"no gzip at all",
+        gzip.compress(b"wrong"),
+        gzip.compress(b"right and more"),
+    ],
+    ids=["cut off", "not gzip", "other content", "too long"],
+)
+def test_a_bad_gzip_file_is_refused(tmp_path, content):
+    (tmp_path / "a.gz").write_bytes(content)
+    with pytest.raises(LessonError):
+        md5 = hashlib.md5(b"right").hexdigest()
+        fetching.unpack_gzip(tmp_path / "a.gz", tmp_path / "a", 5, md5)
+    assert not (tmp_path / "a").exists()
+    assert not (tmp_path / "a.part").exists()
+
+
+# The whole way, as a learner goes it: lesson.py --download, the addresses led to the server.
+
+DRIVER = """
+import hashlib, json, os, pathlib, runpy, sys
+from pytorch_refresher._common import datasets, download
+download.TIMEOUT, download.PAUSES = (1, 0.5), (0, 0, 0)
+datasets.FASHION_MNIST_DEBIAN = pathlib.Path("nowhere")
+datasets.FASHION_MNIST_URLS = tuple(json.loads(os.environ["URLS"]))
+datasets.FASHION_MNIST_FILES = json.loads(os.environ["FILES"])
+if "STOP" in os.environ:  # these tests end where the data is there
+    print(datasets.fashion_mnist(download=True).name)
+else:
+    lesson = sys.argv[1]
+    sys.argv = [lesson, "--download"]
+    runpy.run_path(lesson, run_name="__main__")
+"""
+
+
+def tiny_dataset(server):
+    """Four small files on the server, and what the dataset's table says of them."""
+    table = {}
+    for name in datasets.FASHION_MNIST_FILES:
+        content = (name * 50).encode()
+        packed = gzip.compress(content)
+        server.files[f"/{name}.gz"] = packed
+        table[name] = (
+            len(packed),
+            hashlib.sha256(packed).hexdigest(),
+            len(content),
+            hashlib.md5(content).hexdigest(),
+        )
+    return table
+
+
+def lesson_with_download(server, table, folder, **environment):
+    import json
+
+    lesson = next(
+        path
+        for path in PACKAGE.glob("*/lesson.py")
+        if "fashion_mnist(" in path.read_text(encoding="utf-8")
+    )
+    environment = {
+        **os.environ,
+        "URLS": json.dumps([f"{server.url}/"]),
+        "FILES": json.dumps(table),
+        "PYTORCH_REFRESHER_DATA": str(folder / "data"),
+        **environment,
+    }
+    command = [sys.executable, "-W", "error", "-c", DRIVER, str(lesson)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_the_dataset_is_fetched_through_every_fault(server, tmp_path):
+    table = tiny_dataset(server)
+    server.script = ["break", "503", "whole", "stall", "no range"]
+    done = lesson_with_download(server, table, tmp_path, STOP="1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("fashion_mnist\n")
+    raw = tmp_path / "data" / "fashion_mnist" / "FashionMNIST" / "raw"
+    for name in table:
+        assert (raw / name).read_text() == name * 50
+    assert not list(raw.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "act", ["404", "503", "break", "wrong", "short", "long", "stall", "silence"]
+)
+def test_a_failed_download_ends_the_lesson_with_one_sentence(server, tmp_path, act):
+    table = tiny_dataset(server)
+    server.always = act
+    done = lesson_with_download(server, table, tmp_path)
+    assert done.returncode == 1
+    assert re.fullmatch(r"\n[^\n]+could not be downloaded \([^\n]+\.\n", done.stderr), done.stderr
+    raw = tmp_path / "data" / "fashion_mnist" / "FashionMNIST" / "raw"
+    assert not [path for path in raw.glob("*") if path.suffix not in (".part", ".lock")]
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(server, tmp_path):
+    table = tiny_dataset(server)
+    (tmp_path / "data").touch()
+    done = lesson_with_download(server, table, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"\nCannot write {tmp_path / 'data'}")
+    assert done.stderr.count("\n") == 2
+
+
+def test_an_interrupted_download_stops_at_once(server, tmp_path):
+    if os.name == "nt":
+        pytest.skip("Windows sends Ctrl-C to a whole console")
+    import json
+    import signal
+
+    table = tiny_dataset(server)
+    server.always = "silence"
+    environment = {
+        **os.environ,
+        "URLS": json.dumps([f"{server.url}/"]),
+        "FILES": json.dumps(table),
+        "PYTORCH_REFRESHER_DATA": str(tmp_path / "data"),
+    }
+    lesson = next(
+        path
+        for path in PACKAGE.glob("*/lesson.py")
+        if "fashion_mnist(" in path.read_text(encoding="utf-8")
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER.replace("(1, 0.5)", "(1, 20)"), str(lesson)],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not server.requests and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == -signal.SIGINT
+    assert errors == "\nStopped.\n"

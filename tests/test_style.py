@@ -1,0 +1,37 @@
+"""One style for all files, and nothing in them that ties them to one machine."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from course import PROJECT
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
+def test_ruff_is_content(command):
+    ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
+    done = subprocess.run(ruff, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_path_of_a_machine_and_nothing_left_over():
+    pattern = re.compile(r"/home/[a-z]|/Users/|C:\\Users|\bTODO\b|\bFIXME\b|\bXXX\b")
+    for folder in ("pytorch_refresher", "docs", "data", "README.md"):
+        top = PROJECT / folder
+        for path in [top] if top.is_file() else top.rglob("*"):
+            if path.suffix in (".py", ".md") and "outputs" not in path.parts:
+                assert not pattern.search(path.read_text(encoding="utf-8")), path
+
+
+def test_shared_code_stays_small():
+    shared = (PROJECT / "pytorch_refresher" / "_common").glob("*.py")
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in shared) < 700
+
+
+def test_no_lesson_imports_another():
+    for path in (PROJECT / "pytorch_refresher").glob("[0-9a]*_*/*.py"):
+        own = re.findall(
+            r"(?:from|import) pytorch_refresher(\S*)", path.read_text(encoding="utf-8")
+        )
+        assert all(name.startswith("._common") for name in own), path
