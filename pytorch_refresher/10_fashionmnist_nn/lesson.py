@@ -280,12 +280,13 @@ def look_at_the_result(model: nn.Module, history, test_data, device: torch.devic
     # Row: the true class. Column: the predicted one. The diagonal holds what is right.
     confusion = torch.bincount(labels * 10 + predictions, minlength=100).reshape(10, 10)
     assert confusion.diagonal().sum() == (predictions == labels).sum()
+    shares = confusion / confusion.sum(dim=1, keepdim=True)
+    assert classes[shares.diagonal().argmin()] == "Shirt"
     print("class         right   taken most often for")
     for row, name in enumerate(classes):
         wrong = confusion[row].clone()
         wrong[row] = 0
-        share = confusion[row, row].item() / confusion[row].sum().item()
-        print(f"{name:<12} {share:>6.1%}   {classes[wrong.argmax()]}")
+        print(f"{name:<12} {shares[row, row]:>6.1%}   {classes[wrong.argmax()]}")
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     epochs = range(1, EPOCHS + 1)
@@ -310,7 +311,6 @@ def look_at_the_result(model: nn.Module, history, test_data, device: torch.devic
     save_figure(figure, "predictions")
 
     figure, axis = plt.subplots(figsize=(7, 6), layout="constrained")
-    shares = confusion / confusion.sum(dim=1, keepdim=True)
     axis.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
     for row, column in torch.cartesian_prod(torch.arange(10), torch.arange(10)).tolist():
         if confusion[row, column]:
