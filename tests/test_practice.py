@@ -160,26 +160,49 @@ def test_a_mark_does_not_depend_on_what_ran_before():
     assert draws[0] == draws[1]
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
-def test_answers_written_into_the_lesson_are_solved(lesson, tmp_path):
-    # As a learner would: in a copy of the folder, each stub's body becomes a working answer.
+# As a learner would: in a copy of the lesson's folder, something stands in for each stub's body.
+
+
+def copy_with_bodies(lesson, folder, body_of):
+    """Copy a lesson to `folder`; body_of(name, parameters) is the new body of each problem."""
     text = (lesson / "lesson.py").read_text(encoding="utf-8")
     answers = "from pytorch_refresher._common.practice import load_solutions as _load\n"
     answers += "import pathlib as _pathlib\n_solutions = _load(_pathlib.Path(__file__))\n"
     for name in problems(lesson):
         before, _, after = text.partition(f"\ndef {name}(")
         parameters = list(inspect.signature(getattr(lesson_module(lesson), name)).parameters)
-        body = f"return _solutions.{name}({', '.join(parameters)})"
-        after = after.replace("raise NotImplementedError", body, 1)
+        after = after.replace("raise NotImplementedError", body_of(name, parameters), 1)
         text = f"{before}\ndef {name}({after}"
-    copy = tmp_path / lesson.name
+    copy = folder / lesson.name
     copy.mkdir()
-    (copy / "lesson.py").write_text(
-        text.replace('if __name__ == "__main__":', f'{answers}\nif __name__ == "__main__":'),
-        encoding="utf-8",
-    )
+    text = text.replace('if __name__ == "__main__":', f'{answers}\nif __name__ == "__main__":')
+    (copy / "lesson.py").write_text(text, encoding="utf-8")
     (copy / "solutions.py").write_bytes((lesson / "solutions.py").read_bytes())
-    done = run(copy, "--practice", folder=tmp_path)
+    return copy
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_answers_written_into_the_lesson_are_solved(lesson, tmp_path):
+    def body_of(name, parameters):
+        return f"return _solutions.{name}({', '.join(parameters)})"
+
+    done = run(copy_with_bodies(lesson, tmp_path, body_of), "--practice", folder=tmp_path)
     assert done.status == 0, done.errors
     count = len(problems(lesson))
     assert done.output.endswith(f"{count} of {count} solved.\n"), done.output
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ("pass", "not yet: it returns None: is a `return` missing?"),
+        ("return 1 / 0", "not yet: lesson.py line "),
+        ("return no_such_name", "not yet: lesson.py line "),
+    ],
+)
+def test_a_broken_answer_does_not_stop_the_lesson(tmp_path, body, verdict):
+    copy = copy_with_bodies(LESSONS[0], tmp_path, lambda name, parameters: body)
+    done = run(copy, "--practice", folder=tmp_path)
+    assert done.status == 0, done.errors
+    assert done.errors == ""
+    assert done.output.count(verdict) == len(problems(LESSONS[0]))

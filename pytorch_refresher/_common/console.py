@@ -40,7 +40,8 @@ def lesson_arguments(
     """
     # A terminal or pipe that cannot print a character must never stop a lesson.
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")
+        if hasattr(stream, "reconfigure"):  # an editor's own console may lack it
+            stream.reconfigure(errors="replace")
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
