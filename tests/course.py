@@ -77,6 +77,7 @@ def run(
     } | {
         "PYTORCH_REFRESHER_DATA": str(folder / "data"),
         "PYTHONIOENCODING": "utf-8",
+        "OMP_NUM_THREADS": "1",  # the other worker computes at the same time
         "http_proxy": nowhere,
         "https_proxy": nowhere,
         "no_proxy": "127.0.0.1,localhost",
