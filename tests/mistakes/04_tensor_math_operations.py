@@ -1,0 +1,223 @@
+"""Wrong answers to the problems of lesson 04, and a piece of the hint that each must get."""
+
+import torch
+
+
+def brackets_forgotten(x, dim=None):
+    return x - x.mean(dim, keepdim=True) / x.std(dim, keepdim=True)
+
+
+def dim_ignored(x, dim=None):
+    return (x - x.mean()) / x.std()
+
+
+def dim_zero_taken_for_none(x, dim=None):
+    if dim:
+        return (x - x.mean(dim, keepdim=True)) / x.std(dim, keepdim=True)
+    return (x - x.mean()) / x.std()
+
+
+def keepdim_forgotten(x, dim=None):
+    return (x - x.mean(dim)) / x.std(dim)
+
+
+def population_deviation(x, dim=None):
+    return (x - x.mean(dim, keepdim=True)) / x.std(dim, correction=0, keepdim=True)
+
+
+def divided_by_the_variance(x, dim=None):
+    return (x - x.mean(dim, keepdim=True)) / x.var(dim, keepdim=True)
+
+
+def scaled_to_0_and_1(x, dim=None):
+    if dim is None:
+        return (x - x.min()) / (x.max() - x.min())
+    low, high = x.amin(dim, keepdim=True), x.amax(dim, keepdim=True)
+    return (x - low) / (high - low)
+
+
+def only_centred(x, dim=None):
+    return x - x.mean(dim, keepdim=True)
+
+
+def written_into_x(x, dim=None):
+    x -= x.mean(dim, keepdim=True)
+    x /= x.std(dim, keepdim=True)
+    return x
+
+
+def as_float64(x, dim=None):
+    x = x.double()
+    return (x - x.mean(dim, keepdim=True)) / x.std(dim, keepdim=True)
+
+
+def dot_product(a, b):
+    return (a * b).sum(dim=-1)
+
+
+def root_forgotten(a, b):
+    return (a * b).sum(-1) / ((a * a).sum(-1) * (b * b).sum(-1))
+
+
+def one_length_forgotten(a, b):
+    return (a * b).sum(-1) / a.norm(dim=-1)
+
+
+def denominator_without_brackets(a, b):
+    return (a * b).sum(-1) / a.norm(dim=-1) * b.norm(dim=-1)
+
+
+def summed_over_everything(a, b):
+    return (a * b).sum() / (a.norm() * b.norm())
+
+
+def length_of_all_vectors(a, b):
+    return (a * b).sum(-1) / (a.norm() * b.norm())
+
+
+def first_dimension(a, b):
+    return (a * b).sum(0) / (a.norm(dim=0) * b.norm(dim=0))
+
+
+def down_the_columns_of_a_table(a, b):
+    dim = 0 if a.ndim == 2 and a.shape[0] == a.shape[1] else -1
+    return (a * b).sum(dim) / (a.norm(dim=dim) * b.norm(dim=dim))
+
+
+def vectors_only(a, b):
+    return torch.dot(a, b) / (torch.dot(a, a) * torch.dot(b, b)).sqrt()
+
+
+def every_pair(a, b):
+    if a.ndim == 1:
+        return torch.cosine_similarity(a, b, dim=0)
+    return (a @ b.mT) / (a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True).mT)
+
+
+def absolute_values(a, b):
+    return (a * b).sum(-1) / (a.abs().sum(-1) * b.abs().sum(-1))
+
+
+def a_python_number(a, b):
+    return ((a * b).sum() / (a.norm() * b.norm())).item()
+
+
+def only_what_works(tensors):
+    return {
+        (left, right): (len(a), b.shape[1])
+        for left, a in tensors.items()
+        for right, b in tensors.items()
+        if a.shape[1] == len(b)
+    }
+
+
+def one_way_round(tensors):
+    names = list(tensors)
+    return {
+        (left, right): (len(tensors[left]), tensors[right].shape[1])
+        if tensors[left].shape[1] == len(tensors[right])
+        else None
+        for i, left in enumerate(names)
+        for right in names[i:]
+    }
+
+
+def never_with_itself(tensors):
+    shapes = only_what_works(tensors)
+    return {
+        (left, right): shapes.get((left, right))
+        for left in tensors
+        for right in tensors
+        if left != right
+    }
+
+
+def element_by_element(tensors):
+    shapes = {}
+    for left, a in tensors.items():
+        for right, b in tensors.items():
+            try:
+                shapes[left, right] = tuple((a * b).shape)
+            except RuntimeError:
+                shapes[left, right] = None
+    return shapes
+
+
+def inner_sizes(tensors):
+    shapes = only_what_works(tensors)
+    for left, right in shapes:
+        shapes[left, right] = (tensors[left].shape[1], len(tensors[right]))
+    return {(a, b): shapes.get((a, b)) for a in tensors for b in tensors}
+
+
+def the_message_instead(tensors):
+    shapes = {}
+    for left, a in tensors.items():
+        for right, b in tensors.items():
+            try:
+                shapes[left, right] = tuple((a @ b).shape)
+            except RuntimeError as error:
+                shapes[left, right] = str(error)
+    return shapes
+
+
+def products_themselves(tensors):
+    shapes = only_what_works(tensors)
+    return {
+        (a, b): tensors[a] @ tensors[b] if (a, b) in shapes else None
+        for a in tensors
+        for b in tensors
+    }
+
+
+def names_glued_together(tensors):
+    return {f"{a}{b}": None for a in tensors for b in tensors}
+
+
+def error_not_caught(tensors):
+    return {
+        (left, right): tuple((a @ b).shape)
+        for left, a in tensors.items()
+        for right, b in tensors.items()
+    }
+
+
+MISTAKES = {
+    "normalize": [
+        (brackets_forgotten, "lacks brackets"),
+        (dim_ignored, "normalized over all elements"),
+        (dim_zero_taken_for_none, "a 0 counts as False"),
+        (keepdim_forgotten, "keepdim"),
+        (population_deviation, "take the sample's (n - 1)"),
+        (divided_by_the_variance, "divided by the variance"),
+        (scaled_to_0_and_1, "has the right shape, but"),
+        (only_centred, "its standard deviation is not 1"),
+        (written_into_x, "x itself changed"),
+        (as_float64, "torch.float64, expected torch.float32"),
+    ],
+    "cosine_similarity": [
+        (dot_product, "is the dot product"),
+        (root_forgotten, "a square root is missing"),
+        (one_length_forgotten, "by one length only"),
+        (denominator_without_brackets, "lacks brackets"),
+        (summed_over_everything, "has shape (), expected (5,)"),
+        (length_of_all_vectors, "each has its own"),
+        (first_dimension, "has shape (3,), expected (5,)"),
+        (down_the_columns_of_a_table, "goes down the columns"),
+        (vectors_only, "1D tensors expected"),
+        (every_pair, "has shape (5, 5), expected (5,)"),
+        (absolute_values, "the root of summed squares"),
+        (a_python_number, "is a float, expected a Tensor"),
+    ],
+    "product_shapes": [
+        (only_what_works, "is missing: a matrix also meets itself"),
+        (one_way_round, "it is another product than"),
+        (never_with_itself, "a matrix also meets itself"),
+        (element_by_element, "PyTorch refuses"),
+        (inner_sizes, "the outer sizes remain"),
+        (the_message_instead, "so the value must be None"),
+        (products_themselves, "the value is a Tensor"),
+        (names_glued_together, "a tuple of two names"),
+        (error_not_caught, "mat1 and mat2 shapes cannot be multiplied"),
+    ],
+}
