@@ -71,34 +71,3 @@ def fashion_mnist(download: bool = False) -> Path:
         "All 70,000 (31 MB): --download"
     )
     return SHIPPED_SAMPLES / "fashion_mnist"
-
-
-TINY_SHAKESPEARE_URL = (
-    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
-)
-TINY_SHAKESPEARE_SIZE = 1115394
-TINY_SHAKESPEARE_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-
-
-def text(download: bool = False) -> str:
-    """English text in ASCII characters; says which.
-
-    Tiny Shakespeare if it is there, or with `download` once it is fetched; otherwise the help
-    texts that ship with Python, about 450,000 characters, which differ a little from one
-    version of Python to the next. Raises LessonError if it cannot be fetched or stored.
-    """
-    path = data_folder() / "text" / "tinyshakespeare.txt"
-    if download:
-        try:
-            fetching.fetch(
-                [TINY_SHAKESPEARE_URL], path, TINY_SHAKESPEARE_SIZE, TINY_SHAKESPEARE_SHA256
-            )
-        except OSError as error:
-            raise LessonError(f"Cannot write {error.filename or path}: {error.strerror}.") from None
-    if path.exists():
-        print(f"Data: Tiny Shakespeare, from {path}")
-        return path.read_text(encoding="utf-8")
-    from pydoc_data.topics import topics
-
-    print("Data: the help texts of Python itself. Tiny Shakespeare (1.1 MB): --download")
-    return "\n".join(topics[name] for name in sorted(topics)).encode("ascii", "ignore").decode()
