@@ -2,88 +2,22 @@
 
 import gzip
 import hashlib
-import http.server
 import multiprocessing
 import os
 import re
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 from course import PACKAGE
+from faulty_server import CONTENT, SHA256
 
 from pytorch_refresher._common import datasets
 from pytorch_refresher._common import download as fetching
 from pytorch_refresher._common.console import LessonError
 
-CONTENT = bytes(range(256)) * 1000
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves server.files by path, as server.script says, one word a request, then whole."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):  # noqa: N802
-        self.close_connection = True
-        content = self.server.files.get(self.path, CONTENT)
-        wanted = self.headers.get("Range")
-        self.server.requests.append((self.path, wanted))
-        act = self.server.script.pop(0) if self.server.script else self.server.always
-        if act.isdigit():
-            return self.answer(int(act), b"no")
-        if act == "wrong":
-            content = content[::-1]
-        elif act == "short":
-            content = content[:-1000]
-        elif act == "long":
-            content += b"more"
-        start = 0
-        if wanted and act != "no range":
-            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])
-            if start >= len(content):
-                return self.answer(416, b"")
-        body, half = content[start:], len(content[start:]) // 2
-        if act == "break":
-            return self.answer(206 if start else 200, body, stop=half)
-        if act == "stall":
-            self.answer(206 if start else 200, body, stop=half)
-            return self.server.stalled.wait(20)
-        if act == "silence":
-            return self.server.stalled.wait(20)
-        return self.answer(206 if start else 200, body)
-
-    def answer(self, status, body, stop=None):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[:stop])
-        self.wfile.flush()
-
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture
-def server():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.files, server.requests, server.script, server.always = {}, [], [], "whole"
-        server.stalled = threading.Event()
-        server.daemon_threads = True
-        server.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.stalled.set()
-        server.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(fetching, "TIMEOUT", (1, 0.3))
-    monkeypatch.setattr(fetching, "PAUSES", (0, 0, 0))
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def fetch(server, folder, paths=("/file",)):

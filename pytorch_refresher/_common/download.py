@@ -3,11 +3,16 @@
 import contextlib
 import gzip
 import hashlib
+import lzma
 import os
+import shutil
+import stat
+import tarfile
 import time
+import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path, PureWindowsPath
 
 import requests
 from tqdm import tqdm
@@ -18,6 +23,10 @@ TIMEOUT = (10, 30)  # seconds to connect, and to wait for the next bytes
 PAUSES = (1, 3, 9)  # seconds before an address is tried again
 CHUNK = 1 << 16
 TEMPORARY = {408, 425, 429, 500, 502, 503, 504}  # HTTP statuses worth another try
+MEMBERS = 20_000  # more files and folders than any archive here holds
+# What the unpackers of the standard library raise for a damaged archive.
+BROKEN = (OSError, EOFError, RuntimeError, ValueError, lzma.LZMAError, zlib.error)
+BROKEN += (tarfile.TarError, zipfile.BadZipFile)
 
 
 class _TryAgain(Exception):
@@ -35,7 +44,6 @@ def fetch(urls: Sequence[str], target: Path, size: int, sha256: str) -> None:
     `size` bytes and the checksum `sha256`. A second process waits for the first. Raises
     LessonError with one sentence if no address delivers.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     with locked(target):
         if target.exists():
             return
@@ -50,14 +58,10 @@ def fetch(urls: Sequence[str], target: Path, size: int, sha256: str) -> None:
                 os.replace(part, target)
                 return
     kept = part.stat().st_size if part.exists() else 0
+    rest = f"{kept:,} of {size:,} bytes are kept and the next try goes on from there. "
     raise LessonError(
-        f"{target.name} could not be downloaded ({'; '.join(failures)}). "
-        + (
-            f"{kept:,} of {size:,} bytes are kept and the next try goes on from there. "
-            if kept
-            else ""
-        )
-        + "Run the same command again later, or leave out --download to use the built-in sample."
+        f"{target.name} could not be downloaded ({'; '.join(failures)}). {rest if kept else ''}"
+        "Run the same command again later, or leave out --download to use the built-in sample."
     )
 
 
@@ -102,12 +106,9 @@ def _stream(url: str, part: Path, size: int) -> bool:
             raise _GiveUp(f"HTTP status {response.status_code}")
         if response.status_code != 206:  # the server sends all of it, resumed or not
             start = 0
-        with (
-            part.open("ab" if start else "wb") as file,
-            tqdm(
-                desc=part.stem, total=size, initial=start, unit="B", unit_scale=True, disable=None
-            ) as bar,
-        ):
+        look = {"desc": part.stem, "unit": "B", "unit_scale": True, "disable": None}
+        mode = "ab" if start else "wb"
+        with part.open(mode) as file, tqdm(total=size, initial=start, **look) as bar:
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 bar.update(len(chunk))
@@ -139,39 +140,112 @@ def unpack_gzip(archive: Path, target: Path, size: int, md5: str) -> None:
 
     Raises LessonError unless it holds `size` bytes with the checksum `md5`.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
     with locked(target):
         if target.exists():
             return
         try:
             with gzip.open(archive) as file:
                 content = file.read(size + 1)  # one byte more than right shows that it is too long
-        except (EOFError, OSError, zlib.error) as error:
+        except BROKEN as error:
             raise LessonError(f"{archive} cannot be unpacked: {error}.") from None
         if len(content) != size or hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
             raise LessonError(f"{archive} does not hold the {target.name} that it should.")
+        part = target.with_name(target.name + ".part")
         part.write_bytes(content)
         os.replace(part, target)
+
+
+def unpack(archive: Path, folder: Path, limit: int) -> None:
+    """Unpack a tar or zip file to `folder`, which appears only once it is whole.
+
+    Raises LessonError for an archive that is broken, that holds more than `limit` bytes or
+    MEMBERS names, a name that leads out of `folder`, or anything but files and folders.
+    """
+    make_folder(folder, lambda part: extract(archive, part, limit))
+
+
+def extract(archive: Path, folder: Path, limit: int) -> None:
+    """Unpack under the rules of `unpack`, into a `folder` that is there already."""
+    if not hasattr(tarfile, "data_filter"):
+        raise LessonError("Unpacking needs Python 3.11.4 or newer, which can keep out bad names.")
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as file:
+                for member in _checked(file.infolist(), limit):
+                    file.extract(member, folder)
+            return
+        with tarfile.open(archive) as file:
+            for member in _checked(file, limit):
+                file.extract(member, folder, filter="data")
+            # tarfile takes a broken header for the end, and does not read gzip's checksum.
+            file.fileobj.seek(file.offset)
+            if file.fileobj.read(512) != bytes(512):
+                raise tarfile.ReadError("it breaks off")
+            while file.fileobj.read(CHUNK):
+                pass
+    except BROKEN as error:
+        cause = str(error).partition(":\n")[0] or type(error).__name__
+        raise LessonError(f"{archive} cannot be unpacked: {cause}.") from None
+
+
+def _checked(members: Iterable, limit: int) -> Iterator:
+    """The members of an archive, as long as they keep the rules of `unpack`."""
+    total = 0
+    for number, member in enumerate(members, start=1):
+        if isinstance(member, zipfile.ZipInfo):
+            name, size = member.filename, member.file_size
+            # The upper half holds the kind of file where the archive was made on Unix, else 0.
+            allowed = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+        else:
+            name, size, allowed = member.name, member.size, member.isfile() or member.isdir()
+        path = PureWindowsPath(name)  # it takes / and \ for separators, and knows drives
+        if path.anchor or ".." in path.parts:
+            raise ValueError(f"{name!r} leads out of the folder")
+        if not allowed:
+            raise ValueError(f"{name!r} is neither a file nor a folder")
+        total += size
+        if total > limit or number > MEMBERS:
+            raise ValueError(f"it holds more than {limit:,} bytes or {MEMBERS:,} names")
+        yield member
+
+
+def make_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write into a temporary folder that becomes `folder`, unless that is there."""
+    with locked(folder):
+        if folder.exists():
+            return
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)  # a process that was killed may have left it
+        try:
+            part.mkdir()
+            fill(part)
+            os.replace(part, folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def locked(target: Path) -> Iterator[None]:
     """Let one process at a time make `target`; the others wait here.
 
-    The operating system holds the lock, so a process that is killed gives it up.
+    The operating system holds the lock, so a process that is killed gives it up. Raises
+    LessonError with one sentence if something there cannot be written.
     """
-    with target.with_name(target.name + ".lock").open("a") as file:
-        if os.name == "nt":
-            import msvcrt
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.with_name(target.name + ".lock").open("a") as file:
+            if os.name == "nt":
+                import msvcrt
 
-            while True:
-                with contextlib.suppress(OSError):
-                    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-                    break
-                time.sleep(0.2)
-        else:
-            import fcntl
+                while True:
+                    with contextlib.suppress(OSError):
+                        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                        break
+                    time.sleep(0.2)
+            else:
+                import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield  # closing the file gives the lock back
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield  # closing the file gives the lock back
+    except OSError as error:
+        raise LessonError(f"Cannot write {error.filename or target}: {error.strerror}.") from None
