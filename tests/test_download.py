@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import multiprocessing
 import os
 import re
@@ -145,8 +146,7 @@ import hashlib, json, os, pathlib, runpy, sys
 from pytorch_refresher._common import datasets, download
 download.TIMEOUT, download.PAUSES = (1, 0.5), (0, 0, 0)
 datasets.FASHION_MNIST_DEBIAN = pathlib.Path("nowhere")
-datasets.FASHION_MNIST_URLS = tuple(json.loads(os.environ["URLS"]))
-datasets.FASHION_MNIST_FILES = json.loads(os.environ["FILES"])
+datasets.SOURCES["fashion_mnist"] = json.loads(os.environ["SOURCE"])
 if "STOP" in os.environ:  # these tests end where the data is there
     print(datasets.fashion_mnist(download=True).name)
 else:
@@ -157,24 +157,22 @@ else:
 
 
 def tiny_dataset(server):
-    """Four small files on the server, and what the dataset's table says of them."""
-    table = {}
-    for name in datasets.FASHION_MNIST_FILES:
+    """Four small files on the server, and what sources.toml would say of them."""
+    files = {}
+    for name in datasets.SOURCES["fashion_mnist"]["files"]:
         content = (name * 50).encode()
         packed = gzip.compress(content)
-        server.files[f"/{name}.gz"] = packed
-        table[name] = (
-            len(packed),
-            hashlib.sha256(packed).hexdigest(),
-            len(content),
-            hashlib.md5(content).hexdigest(),
-        )
-    return table
+        server.files[f"/{name}"] = packed
+        files[name] = {
+            "size": len(packed),
+            "sha256": hashlib.sha256(packed).hexdigest(),
+            "unpacked_size": len(content),
+            "unpacked_md5": hashlib.md5(content).hexdigest(),
+        }
+    return {"urls": [f"{server.url}/"], "files": files}
 
 
-def lesson_with_download(server, table, folder, **environment):
-    import json
-
+def lesson_with_download(source, folder, **environment):
     lesson = next(
         path
         for path in PACKAGE.glob("*/lesson.py")
@@ -182,8 +180,7 @@ def lesson_with_download(server, table, folder, **environment):
     )
     environment = {
         **os.environ,
-        "URLS": json.dumps([f"{server.url}/"]),
-        "FILES": json.dumps(table),
+        "SOURCE": json.dumps(source),
         "PYTORCH_REFRESHER_DATA": str(folder / "data"),
         **environment,
     }
@@ -192,14 +189,14 @@ def lesson_with_download(server, table, folder, **environment):
 
 
 def test_the_dataset_is_fetched_through_every_fault(server, tmp_path):
-    table = tiny_dataset(server)
+    source = tiny_dataset(server)
     server.script = ["break", "503", "whole", "stall", "no range"]
-    done = lesson_with_download(server, table, tmp_path, STOP="1")
+    done = lesson_with_download(source, tmp_path, STOP="1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("fashion_mnist\n")
     raw = tmp_path / "data" / "fashion_mnist" / "FashionMNIST" / "raw"
-    for name in table:
-        assert (raw / name).read_text() == name * 50
+    for name in source["files"]:
+        assert (raw / name.removesuffix(".gz")).read_text() == name * 50
     assert not list(raw.glob("*.part"))
 
 
@@ -207,9 +204,9 @@ def test_the_dataset_is_fetched_through_every_fault(server, tmp_path):
     "act", ["404", "503", "break", "wrong", "short", "long", "stall", "silence"]
 )
 def test_a_failed_download_ends_the_lesson_with_one_sentence(server, tmp_path, act):
-    table = tiny_dataset(server)
+    source = tiny_dataset(server)
     server.always = act
-    done = lesson_with_download(server, table, tmp_path)
+    done = lesson_with_download(source, tmp_path)
     assert done.returncode == 1
     assert re.fullmatch(r"\n[^\n]+could not be downloaded \([^\n]+\.\n", done.stderr), done.stderr
     raw = tmp_path / "data" / "fashion_mnist" / "FashionMNIST" / "raw"
@@ -217,9 +214,9 @@ def test_a_failed_download_ends_the_lesson_with_one_sentence(server, tmp_path, a
 
 
 def test_a_data_folder_that_cannot_be_written_is_named(server, tmp_path):
-    table = tiny_dataset(server)
+    source = tiny_dataset(server)
     (tmp_path / "data").touch()
-    done = lesson_with_download(server, table, tmp_path)
+    done = lesson_with_download(source, tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(f"\nCannot write {tmp_path / 'data'}")
     assert done.stderr.count("\n") == 2
@@ -228,15 +225,13 @@ def test_a_data_folder_that_cannot_be_written_is_named(server, tmp_path):
 def test_an_interrupted_download_stops_at_once(server, tmp_path):
     if os.name == "nt":
         pytest.skip("Windows sends Ctrl-C to a whole console")
-    import json
     import signal
 
-    table = tiny_dataset(server)
+    source = tiny_dataset(server)
     server.always = "silence"
     environment = {
         **os.environ,
-        "URLS": json.dumps([f"{server.url}/"]),
-        "FILES": json.dumps(table),
+        "SOURCE": json.dumps(source),
         "PYTORCH_REFRESHER_DATA": str(tmp_path / "data"),
     }
     lesson = next(

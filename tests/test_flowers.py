@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from scipy.io import loadmat, savemat
 
-from pytorch_refresher._samples import flowers
 from pytorch_refresher._common import datasets
 from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._samples import flowers
 
 # One worker runs all of these, so that the sample is drawn once for all.
 pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.xdist_group("flowers")]
@@ -116,15 +116,15 @@ def tiny(server, monkeypatch, tmp_path):
             picture.seek(0)
             file.addfile(member, picture)
     savemat(labels, {"labels": np.array([[77, 1, 77, 102, 3]], dtype=np.uint8)})
-    table = {}
+    files = {}
     for name, content in (
         ("102flowers.tgz", archive.getvalue()),
         ("imagelabels.mat", labels.getvalue()),
     ):
         server.files[f"/{name}"] = content
-        table[name] = (len(content), hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(datasets, "OXFORD_FLOWERS_URL", f"{server.url}/")
-    monkeypatch.setattr(datasets, "OXFORD_FLOWERS_FILES", table)
+        files[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    source = {"urls": [f"{server.url}/"], "files": files}
+    monkeypatch.setitem(datasets.SOURCES, "oxford_flowers", source)
     monkeypatch.setenv("PYTORCH_REFRESHER_DATA", str(tmp_path))
     return tmp_path
 

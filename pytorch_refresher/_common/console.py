@@ -30,6 +30,14 @@ def _end_lesson(kind: type[BaseException], error: BaseException, trace: object) 
         sys.__excepthook__(kind, error, trace)
 
 
+def prepare_console() -> None:
+    """Print whatever the terminal or pipe can show, at once, and end as `_end_lesson` says."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # an editor's own console may lack it
+            stream.reconfigure(errors="replace", line_buffering=True)
+    sys.excepthook = _end_lesson
+
+
 def lesson_arguments(
     description: str, *, download: bool = False, device: bool = False
 ) -> argparse.Namespace:
@@ -38,10 +46,7 @@ def lesson_arguments(
     `description` is the lesson's module docstring; its first line is the title. A lesson that
     reads a dataset has the flag --download, one that can leave the CPU has --device.
     """
-    # A terminal or pipe that cannot print a character must never stop a lesson.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # an editor's own console may lack it
-            stream.reconfigure(errors="replace")
+    prepare_console()
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -63,7 +68,6 @@ def lesson_arguments(
         )
     arguments = parser.parse_args()
 
-    sys.excepthook = _end_lesson
     figures.folder = Path(arguments.figures) if arguments.figures else None
     figures.show = arguments.show
     if not arguments.show:

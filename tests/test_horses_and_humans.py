@@ -1,0 +1,119 @@
+"""The horses and humans: drawn the same each time, hard for a linear model, or fetched."""
+
+import hashlib
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pytorch_refresher._common import datasets
+from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._samples import horses_and_humans
+
+# One worker runs all of these, so that the sample is drawn once for all.
+pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.xdist_group("horses")]
+COUNTS = {"training": 128, "validation": 32}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """The drawn sample."""
+    folder = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PYTORCH_REFRESHER_DATA", str(folder))
+        sample = datasets.horse_or_human()
+    assert sample == folder / "sample" / "horse_or_human"
+    return sample
+
+
+def test_the_sample_is_laid_out_as_the_real_dataset(sample):
+    assert sorted(path.name for path in sample.iterdir()) == ["training", "validation"]
+    for part, count in COUNTS.items():
+        assert sorted(path.name for path in (sample / part).iterdir()) == ["horses", "humans"]
+        for kind in ("horses", "humans"):
+            files = list((sample / part / kind).iterdir())
+            assert len(files) == count
+            with Image.open(files[0]) as image:
+                assert (image.format, image.mode, image.size) == ("PNG", "RGB", (300, 300))
+
+
+def test_no_two_pictures_are_the_same(sample):
+    pictures = [path.read_bytes() for path in sample.rglob("*.png")]
+    assert len(set(pictures)) == len(pictures) == 320
+
+
+def test_the_same_pictures_again(sample, tmp_path):
+    horses_and_humans.draw(tmp_path)
+    for path in sample.rglob("*.png"):
+        assert (tmp_path / path.relative_to(sample)).read_bytes() == path.read_bytes()
+
+
+def pixels(sample, part, side):
+    """The pictures of a part as rows of numbers, shrunk to side x side, and +1 or -1 for each."""
+    rows, signs = [], []
+    for kind, sign in (("horses", 1), ("humans", -1)):
+        for path in sorted((sample / part / kind).iterdir()):
+            with Image.open(path) as image:
+                rows.append(np.asarray(image.reduce(300 // side), dtype=np.float64).ravel() / 255)
+            signs.append(sign)
+    return np.array(rows), np.array(signs)
+
+
+@pytest.mark.parametrize("side", [1, 5, 15, 30, 75])
+def test_a_linear_model_on_the_pixels_does_not_tell_them_apart(sample, side):
+    """Ridge regression under every strength, at every coarseness: mean colour to 75 x 75 pixels."""
+    x, y = pixels(sample, "training", side)
+    new, truth = pixels(sample, "validation", side)
+    new, x = new - x.mean(axis=0), x - x.mean(axis=0)
+    for strength in (0.001, 0.01, 0.1, 1, 10, 100, 1000):
+        weights = x.T @ np.linalg.solve(x @ x.T + strength * np.eye(len(x)), y)
+        assert (np.sign(new @ weights) == truth).mean() < 0.8
+
+
+# The way of the real images, with a few small ones on a server.
+
+
+@pytest.fixture
+def tiny(server, monkeypatch, tmp_path):
+    """Two small zip files on the server, instead of the real 161 MB."""
+    files = {}
+    for name, count in (("horse-or-human.zip", 3), ("validation-horse-or-human.zip", 2)):
+        archive, picture = io.BytesIO(), io.BytesIO()
+        Image.new("RGB", (30, 30)).save(picture, "PNG")
+        with zipfile.ZipFile(archive, "w") as file:
+            for kind in ("horses", "humans"):
+                for number in range(count):
+                    file.writestr(f"{kind}/{kind}-{number}.png", picture.getvalue())
+        content = archive.getvalue()
+        server.files[f"/first/{name}"] = server.files[f"/second/{name}"] = content
+        files[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    urls = [f"{server.url}/first/", f"{server.url}/second/"]
+    monkeypatch.setitem(datasets.SOURCES, "horse_or_human", {"urls": urls, "files": files})
+    monkeypatch.setenv("PYTORCH_REFRESHER_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_the_real_images_are_fetched(server, tiny, capsys):
+    server.script = ["404", "whole", "break"]
+    folder = datasets.horse_or_human(download=True)
+    assert folder == tiny / "horse_or_human"
+    assert "the real horses and humans" in capsys.readouterr().out
+    assert server.requests[1][0] == "/second/horse-or-human.zip"
+    for part, count in (("training", 3), ("validation", 2)):
+        for kind in ("horses", "humans"):
+            assert len(list((folder / part / kind).iterdir())) == count
+    assert [path for path in (tiny / "downloads").iterdir() if path.suffix != ".lock"] == []
+    asked = len(server.requests)
+    assert datasets.horse_or_human(download=True) == datasets.horse_or_human() == folder
+    assert len(server.requests) == asked
+
+
+def test_a_failed_download_leaves_the_sample_usable(server, tiny, monkeypatch):
+    monkeypatch.setattr(horses_and_humans, "draw", lambda folder: (folder / "drawn").touch())
+    server.always = "404"
+    with pytest.raises(LessonError, match=r"horse-or-human\.zip could not be downloaded"):
+        datasets.horse_or_human(download=True)
+    assert not (tiny / "horse_or_human").exists()
+    assert (datasets.horse_or_human() / "drawn").exists()

@@ -1,0 +1,42 @@
+"""English text: Python's own help, or Tiny Shakespeare."""
+
+import hashlib
+
+import pytest
+
+from pytorch_refresher._common import datasets
+from pytorch_refresher._common.console import LessonError
+
+pytestmark = pytest.mark.usefixtures("impatient")
+SPEECH = b"First Citizen:\nBefore we proceed any further, hear me speak.\n"
+
+
+@pytest.fixture
+def speech(server, monkeypatch, tmp_path):
+    """A few words on the server, instead of the real 1.1 MB."""
+    server.files["/input.txt"] = SPEECH
+    file = {"size": len(SPEECH), "sha256": hashlib.sha256(SPEECH).hexdigest()}
+    source = {"urls": [f"{server.url}/"], "files": {"input.txt": file}}
+    monkeypatch.setitem(datasets.SOURCES, "text", source)
+    monkeypatch.setenv("PYTORCH_REFRESHER_DATA", str(tmp_path))
+
+
+def test_the_built_in_text_is_long_and_ascii(speech, capsys):
+    text = datasets.text()
+    assert "help texts of Python itself" in capsys.readouterr().out
+    assert len(text) > 300_000 and text.isascii()
+    assert "statement" in text
+
+
+def test_shakespeare_is_fetched_once_and_then_used(server, speech, capsys):
+    assert datasets.text(download=True) == SPEECH.decode()
+    assert datasets.text(download=True) == datasets.text() == SPEECH.decode()
+    assert "Tiny Shakespeare, from" in capsys.readouterr().out
+    assert len(server.requests) == 1
+
+
+def test_a_failed_download_leaves_the_built_in_text(server, speech):
+    server.always = "wrong"
+    with pytest.raises(LessonError, match="SHA-256"):
+        datasets.text(download=True)
+    assert len(datasets.text()) > 300_000
