@@ -13,10 +13,16 @@ each_problem = pytest.mark.parametrize(
     ("lesson", "name"),
     [pytest.param(*each, id=f"{each[0].name}-{each[1]}") for each in PROBLEMS],
 )
-MISTAKES = {
-    lesson: load(path).MISTAKES
+ANSWERS = {
+    lesson: load(path)
     for lesson in LESSONS
     if (path := PROJECT / "tests" / "mistakes" / f"{lesson.name}.py").exists()
+}
+MISTAKES = {lesson: answers.MISTAKES for lesson, answers in ANSWERS.items()}
+ALSO_RIGHT = {
+    lesson: answers.ALSO_RIGHT
+    for lesson, answers in ANSWERS.items()
+    if hasattr(answers, "ALSO_RIGHT")
 }
 
 
@@ -71,6 +77,20 @@ def test_a_mistake_gets_its_hint(lesson, name, wrong, hint, seed):
     verdict = mark(wrong, check_of(lesson, name), seed)
     assert verdict.startswith("not yet: ")
     assert hint in verdict
+
+
+@pytest.mark.parametrize(
+    ("lesson", "name", "right"),
+    [
+        pytest.param(lesson, name, right, id=f"{lesson.name}-{name}-{right.__name__}")
+        for lesson, problems_of in ALSO_RIGHT.items()
+        for name, answers in problems_of.items()
+        for right in answers
+    ],
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_right_answer_written_another_way_is_accepted(lesson, name, right, seed):
+    assert mark(right, check_of(lesson, name), seed) == "solved"
 
 
 @each_problem
