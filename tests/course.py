@@ -2,10 +2,12 @@
 
 import functools
 import importlib.util
+import inspect
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -132,3 +134,29 @@ def problems(lesson: Path) -> list[str]:
     """The names of a lesson's practice problems, in their order."""
     solutions = solutions_module(lesson)
     return [name.removeprefix("check_") for name in vars(solutions) if name.startswith("check_")]
+
+
+def reference_body(name: str, parameters: list[str]) -> str:
+    """A body for a problem in `copy_with_bodies`: the answer of solutions.py."""
+    return f"return _solutions.{name}({', '.join(parameters)})"
+
+
+def copy_with_bodies(
+    lesson: Path, folder: Path, body_of: Callable[[str, list[str]], str] = reference_body
+) -> Path:
+    """Copy a lesson to `folder`; body_of(name, parameters) is the new body of each problem."""
+    text = (lesson / "lesson.py").read_text(encoding="utf-8")
+    answers = "from pytorch_refresher._common.practice import load_solutions as _load\n"
+    answers += "import pathlib as _pathlib\n_solutions = _load(_pathlib.Path(__file__))\n"
+    for name in problems(lesson):
+        before, _, after = text.partition(f"\ndef {name}(")
+        parameters = list(inspect.signature(getattr(lesson_module(lesson), name)).parameters)
+        after = after.replace("raise NotImplementedError", body_of(name, parameters), 1)
+        text = f"{before}\ndef {name}({after}"
+    copy = folder / lesson.name
+    copy.mkdir()
+    before, guard, after = text.rpartition('if __name__ == "__main__":')
+    text = f"{before}{answers}\n{guard}{after}"
+    (copy / "lesson.py").write_text(text, encoding="utf-8")
+    (copy / "solutions.py").write_bytes((lesson / "solutions.py").read_bytes())
+    return copy

@@ -4,7 +4,16 @@ import inspect
 
 import pytest
 import torch
-from course import LESSONS, PROJECT, lesson_module, load, problems, run, solutions_module
+from course import (
+    LESSONS,
+    PROJECT,
+    copy_with_bodies,
+    lesson_module,
+    load,
+    problems,
+    run,
+    solutions_module,
+)
 
 from pytorch_refresher._common.practice import expect, expect_close, mark
 
@@ -183,30 +192,9 @@ def test_a_mark_does_not_depend_on_what_ran_before():
 # As a learner would: in a copy of the lesson's folder, something stands in for each stub's body.
 
 
-def copy_with_bodies(lesson, folder, body_of):
-    """Copy a lesson to `folder`; body_of(name, parameters) is the new body of each problem."""
-    text = (lesson / "lesson.py").read_text(encoding="utf-8")
-    answers = "from pytorch_refresher._common.practice import load_solutions as _load\n"
-    answers += "import pathlib as _pathlib\n_solutions = _load(_pathlib.Path(__file__))\n"
-    for name in problems(lesson):
-        before, _, after = text.partition(f"\ndef {name}(")
-        parameters = list(inspect.signature(getattr(lesson_module(lesson), name)).parameters)
-        after = after.replace("raise NotImplementedError", body_of(name, parameters), 1)
-        text = f"{before}\ndef {name}({after}"
-    copy = folder / lesson.name
-    copy.mkdir()
-    text = text.replace('if __name__ == "__main__":', f'{answers}\nif __name__ == "__main__":')
-    (copy / "lesson.py").write_text(text, encoding="utf-8")
-    (copy / "solutions.py").write_bytes((lesson / "solutions.py").read_bytes())
-    return copy
-
-
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_answers_written_into_the_lesson_are_solved(lesson, tmp_path):
-    def body_of(name, parameters):
-        return f"return _solutions.{name}({', '.join(parameters)})"
-
-    done = run(copy_with_bodies(lesson, tmp_path, body_of), "--practice", folder=tmp_path)
+    done = run(copy_with_bodies(lesson, tmp_path), "--practice", folder=tmp_path)
     assert done.status == 0, done.errors
     count = len(problems(lesson))
     assert done.output.endswith(f"{count} of {count} solved.\n"), done.output
