@@ -1,9 +1,11 @@
 """A server on 127.0.0.1 that misbehaves in every way it can, for the tests of downloads."""
 
+import gzip
 import hashlib
 import http.server
 import re
 import threading
+import time
 
 import pytest
 
@@ -26,6 +28,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         act = self.server.script.pop(0) if self.server.script else self.server.always
         if act.isdigit():
             return self.answer(int(act), b"no")
+        if act.startswith("to "):
+            return self.answer(302, b"", location=act[3:])
+        if act == "gzip":
+            return self.answer(200, gzip.compress(content), encoding="gzip")
         if act == "wrong":
             content = content[::-1]
         elif act == "short":
@@ -38,6 +44,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if start >= len(content):
                 return self.answer(416, b"")
         body, half = content[start:], len(content[start:]) // 2
+        if act == "claims more":
+            return self.answer(200, content, length=len(content) + 1000)
+        if act == "claims less":
+            return self.answer(200, content, length=len(content) - 1000)
+        if act == "slow":
+            return self.answer(206 if start else 200, body, pause=0.02)
         if act == "break":
             return self.answer(206 if start else 200, body, stop=half)
         if act == "stall":
@@ -47,12 +59,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.server.stalled.wait(20)
         return self.answer(206 if start else 200, body)
 
-    def answer(self, status, body, stop=None):
+    def answer(
+        self, status, body, *, stop=None, length=None, location=None, encoding=None, pause=0
+    ):
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(length or len(body)))
+        if location:
+            self.send_header("Location", location)
+        if encoding:
+            self.send_header("Content-Encoding", encoding)
         self.end_headers()
-        self.wfile.write(body[:stop])
-        self.wfile.flush()
+        for at in range(0, len(body[:stop]), 16384):
+            self.wfile.write(body[:stop][at : at + 16384])
+            self.wfile.flush()
+            time.sleep(pause)
 
     def log_message(self, *arguments):
         pass

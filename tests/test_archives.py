@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import warnings
 import zipfile
 
 import pytest
@@ -46,7 +47,8 @@ def zip_member(name, content=b"harm", kind=None):
 def pack(*members):
     """The bytes of a zip archive with the good FILES first and then these members."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
+    with zipfile.ZipFile(buffer, "w") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of a name that stands there twice
         for member, content in [zip_member(*pair) for pair in FILES.items()] + list(members):
             file.writestr(member, content)
     return buffer.getvalue()
@@ -54,6 +56,19 @@ def pack(*members):
 
 def link(name, target, kind=tarfile.SYMTYPE):
     return tar_member(name, b"", type=kind, linkname=target)
+
+
+def bomb():
+    """A zip file of a few hundred bytes that unpacks to 300 kB."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("big", bytes(3 * LIMIT))
+    return buffer.getvalue()
+
+
+def lying_zip():
+    """The same, but both of its headers say that it is 4 bytes."""
+    return bomb().replace((3 * LIMIT).to_bytes(4, "little"), (4).to_bytes(4, "little"))
 
 
 CLIMBING = [
@@ -90,6 +105,15 @@ HOSTILE = {
     "zip too large": (pack(zip_member("big", bytes(LIMIT))), "more than"),
     "tar too many": (tar(*(tar_member(f"{n}", b"") for n in range(50))), "more than"),
     "zip too many": (pack(*(zip_member(f"{n}", b"") for n in range(50))), "more than"),
+    "tar the same name twice": (tar(tar_member("labels.mat")), "twice"),
+    "zip the same name twice": (pack(zip_member("labels.mat")), "twice"),
+    "zip a name in other letters": (pack(zip_member("LABELS.mat")), "twice"),
+    "tar that claims too much": (
+        tar(compression="")[:124] + b"77777777777\0" + tar(compression="")[136:],
+        "unpacked",
+    ),
+    "zip that unpacks to more than it claims": (lying_zip(), "unpacked"),
+    "zip of a million to one": (bomb(), "more than"),
     "tar a file where a folder is": (tar(tar_member("jpg")), "unpacked"),
     "zip a folder where a file is": (pack(zip_member("labels.mat/x")), "unpacked"),
     "tgz cut off": (tar()[:-30], "unpacked"),
@@ -113,6 +137,11 @@ def everything_in(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
+def unpack(archive, folder):
+    """As the datasets do it: into a temporary folder that becomes `folder` once it is whole."""
+    fetching.make_folder(folder, lambda part: fetching.extract(archive, part, LIMIT))
+
+
 @pytest.fixture
 def room(tmp_path, monkeypatch):
     """A folder to unpack in, with room above it to see what climbs out."""
@@ -130,7 +159,7 @@ def test_a_bad_archive_is_refused_and_leaves_nothing(room, name):
     archive.write_bytes(content)
     before = everything_in(room.parents[1])
     with pytest.raises(LessonError) as caught:
-        fetching.unpack(archive, room / "data", LIMIT)
+        unpack(archive, room / "data")
     assert cause in str(caught.value)
     assert str(archive) in str(caught.value) and "\n" not in str(caught.value)
     lock = "above/room/data.lock"  # it stays: a second process may be waiting for it
@@ -142,12 +171,12 @@ def test_a_good_archive_is_unpacked(room, compression):
     archive = room / "archive"
     folder = tar_member("jpg/more", b"", type=tarfile.DIRTYPE)
     archive.write_bytes(pack() if compression == "zip" else tar(folder, compression=compression))
-    fetching.unpack(archive, room / "data", LIMIT)
+    unpack(archive, room / "data")
     for name, content in FILES.items():
         assert (room / "data" / name).read_bytes() == content
     assert not (room / "data.part").exists()
     (room / "data" / "labels.mat").write_bytes(b"mine")
-    fetching.unpack(archive, room / "data", LIMIT)  # what is there is left as it is
+    unpack(archive, room / "data")  # what is there is left as it is
     assert (room / "data" / "labels.mat").read_bytes() == b"mine"
 
 
@@ -155,7 +184,7 @@ def test_what_a_killed_process_left_does_not_matter(room):
     (room / "data.part" / "jpg").mkdir(parents=True)
     (room / "data.part" / "stale").touch()
     (room / "archive").write_bytes(tar())
-    fetching.unpack(room / "archive", room / "data", LIMIT)
+    unpack(room / "archive", room / "data")
     assert everything_in(room / "data") == ["jpg", "jpg/1.jpg", "jpg/2.jpg", "labels.mat"]
 
 
@@ -193,5 +222,5 @@ def test_a_python_without_filters_is_told_so(room, monkeypatch):
     (room / "archive").write_bytes(tar())
     monkeypatch.delattr(tarfile, "data_filter")
     with pytest.raises(LessonError, match="needs Python 3.11.4"):
-        fetching.unpack(room / "archive", room / "data", LIMIT)
+        unpack(room / "archive", room / "data")
     assert everything_in(room) == ["archive", "data.lock"]

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from course import PACKAGE
@@ -40,6 +41,11 @@ def fetch(server, folder, paths=("/file",)):
         ["stall", "503", "break"],
         ["short"],
         ["break", "wrong"],
+        ["gzip"],
+        ["claims more"],
+        ["claims less"],
+        ["to /elsewhere"],
+        ["to //127.0.0.1:9/nobody", "to /elsewhere"],
     ],
     ids=lambda script: " ".join(script) or "well-behaved",
 )
@@ -85,6 +91,60 @@ def test_what_came_is_kept_and_the_next_run_goes_on(server, tmp_path, act, cause
     server.always = "whole"
     assert fetch(server, tmp_path).read_bytes() == CONTENT
     assert server.requests[-1][1] == f"bytes={kept}-"
+
+
+@pytest.mark.parametrize(
+    "target", ["https://127.0.0.1/file", "ftp://127.0.0.1/file", "file:///etc"]
+)
+def test_a_redirect_to_another_scheme_is_refused(server, tmp_path, target):
+    server.always = f"to {target}"
+    with pytest.raises(LessonError, match="which has another scheme"):
+        fetch(server, tmp_path)
+    assert len(server.requests) == 1
+    assert not (tmp_path / "file").exists()
+
+
+def test_redirects_in_a_circle_end(server, tmp_path):
+    server.always = "to /file"
+    with pytest.raises(LessonError, match="could not be downloaded"):
+        fetch(server, tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_is_named(server, tmp_path):
+    (tmp_path / "file.part").symlink_to("/dev/full")
+    with pytest.raises(LessonError, match=r"Cannot write .*file.*: No space left on device"):
+        fetch(server, tmp_path)
+    assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_a_download_killed_at_any_moment_goes_on_in_the_next_run(server, tmp_path):
+    server.always = "slow"  # 16 parts, 20 ms apart
+    spawn = multiprocessing.get_context("spawn")
+    target = tmp_path / "file"
+    sizes = set()
+    for wait in (0, 0.05, 0.1, 0.2):
+        asked = len(server.requests)
+        process = spawn.Process(
+            target=fetching.fetch, args=([f"{server.url}/file"], target, len(CONTENT), SHA256)
+        )
+        process.start()
+        deadline = time.monotonic() + 60
+        while len(server.requests) == asked and process.is_alive():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        time.sleep(wait)
+        process.kill()
+        process.join()
+        part = tmp_path / "file.part"
+        sizes.add(part.stat().st_size if part.exists() else 0)
+        # Whenever it was killed: what has the final name is whole.
+        assert not target.exists() or target.read_bytes() == CONTENT
+    assert len(sizes) > 1
+    server.always = "whole"
+    assert fetch(server, tmp_path).read_bytes() == CONTENT
+    assert not (tmp_path / "file.part").exists()
 
 
 def test_nothing_listens(tmp_path):

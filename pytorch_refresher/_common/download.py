@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PureWindowsPath
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from tqdm import tqdm
@@ -53,7 +54,7 @@ def fetch(urls: Sequence[str], target: Path, size: int, sha256: str) -> None:
             try:
                 _fetch_from(url, part, size, sha256)
             except _GiveUp as failure:
-                failures.append(f"{url.split('/')[2]}: {failure}")
+                failures.append(f"{urlsplit(url).netloc}: {failure}")
             else:
                 os.replace(part, target)
                 return
@@ -87,6 +88,14 @@ def _fetch_from(url: str, part: Path, size: int, sha256: str) -> None:
     raise _GiveUp(cause)
 
 
+def _refuse_another_scheme(response: requests.Response, **_) -> None:
+    """Stop before a redirect from http or https to anything else is followed."""
+    if response.is_redirect:
+        target = urljoin(response.url, response.headers["location"])
+        if urlsplit(target).scheme != urlsplit(response.url).scheme:
+            raise _GiveUp(f"it redirects to {target[:80]!r}, which has another scheme")
+
+
 def _stream(url: str, part: Path, size: int) -> bool:
     """Append to `part` what is missing of it; True if all of it came over this connection."""
     start = part.stat().st_size if part.exists() else 0
@@ -96,7 +105,8 @@ def _stream(url: str, part: Path, size: int) -> bool:
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
-    with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers) as response:
+    hooks = {"response": _refuse_another_scheme}
+    with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers, hooks=hooks) as response:
         if response.status_code in TEMPORARY:
             raise _TryAgain(f"HTTP status {response.status_code}")
         if response.status_code == 416:  # nothing there from `start` on
@@ -155,17 +165,12 @@ def unpack_gzip(archive: Path, target: Path, size: int, md5: str) -> None:
         os.replace(part, target)
 
 
-def unpack(archive: Path, folder: Path, limit: int) -> None:
-    """Unpack a tar or zip file to `folder`, which appears only once it is whole.
+def extract(archive: Path, folder: Path, limit: int) -> None:
+    """Unpack a tar or zip file into `folder`, which is there already; see `make_folder`.
 
     Raises LessonError for an archive that is broken, that holds more than `limit` bytes or
     MEMBERS names, a name that leads out of `folder`, or anything but files and folders.
     """
-    make_folder(folder, lambda part: extract(archive, part, limit))
-
-
-def extract(archive: Path, folder: Path, limit: int) -> None:
-    """Unpack under the rules of `unpack`, into a `folder` that is there already."""
     if not hasattr(tarfile, "data_filter"):
         raise LessonError("Unpacking needs Python 3.11.4 or newer, which can keep out bad names.")
     try:
@@ -189,20 +194,24 @@ def extract(archive: Path, folder: Path, limit: int) -> None:
 
 
 def _checked(members: Iterable, limit: int) -> Iterator:
-    """The members of an archive, as long as they keep the rules of `unpack`."""
-    total = 0
+    """The members of an archive, as long as they keep the rules of `extract`."""
+    total, files = 0, set()
     for number, member in enumerate(members, start=1):
         if isinstance(member, zipfile.ZipInfo):
-            name, size = member.filename, member.file_size
+            name, size, is_folder = member.filename, member.file_size, member.is_dir()
             # The upper half holds the kind of file where the archive was made on Unix, else 0.
             allowed = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
         else:
-            name, size, allowed = member.name, member.size, member.isfile() or member.isdir()
+            name, size, is_folder = member.name, member.size, member.isdir()
+            allowed = member.isfile() or is_folder
         path = PureWindowsPath(name)  # it takes / and \ for separators, and knows drives
         if path.anchor or ".." in path.parts:
             raise ValueError(f"{name!r} leads out of the folder")
         if not allowed:
             raise ValueError(f"{name!r} is neither a file nor a folder")
+        if str(path).casefold() in files:  # some disks take A and a for one name
+            raise ValueError(f"it names {name!r} twice")
+        files |= set() if is_folder else {str(path).casefold()}
         total += size
         if total > limit or number > MEMBERS:
             raise ValueError(f"it holds more than {limit:,} bytes or {MEMBERS:,} names")

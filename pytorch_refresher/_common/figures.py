@@ -9,15 +9,8 @@ folder: Path | None = None  # set by --figures; otherwise outputs/ beside the le
 show = False  # set by --show
 
 # Okabe and Ito's palette: told apart also by colour-blind readers, and in grey.
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#F0E442",
-)
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#F0E442"
 
 
 def save_figure(figure, name: str) -> None:
