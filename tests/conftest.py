@@ -1,4 +1,9 @@
 """Makes the shared fixtures known to every test."""
 
-from course import whole_run  # noqa: F401
-from faulty_server import impatient, server  # noqa: F401
+import os
+
+# Two workers compute side by side. With two threads each they would wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from course import whole_run  # noqa: E402, F401
+from faulty_server import impatient, server  # noqa: E402, F401

@@ -135,10 +135,6 @@ def backwards(models, batches):
     return training(models, batches[::-1])
 
 
-def processor_time(models, batches):
-    return training(models, batches, clock=time.process_time)
-
-
 def clock_started_once(models, batches):
     began = time.perf_counter()
     results = {}
@@ -391,7 +387,6 @@ MISTAKES = {
         (no_zero_grad, "zero_grad() is missing"),
         (rate_left_at_its_default, "set it to 0.01"),
         (backwards, "opposite order"),
-        (processor_time, "perf_counter"),
         (clock_started_once, "start the clock anew"),
         (last_batch_timed, "add up all batches"),
         (forward_passes_timed, "stop the clock after the step"),
