@@ -35,3 +35,15 @@ def test_no_lesson_imports_another():
             r"(?:from|import) pytorch_refresher(\S*)", path.read_text(encoding="utf-8")
         )
         assert all(name.startswith("._common") for name in own), path
+
+
+def test_the_workflow_is_valid():
+    workflow = PROJECT / ".github" / "workflows" / "tests.yml"
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    check += ["vendor.github-workflows", str(workflow)]
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # The commands that it takes out of the README, one for each kind of shell.
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for pattern in (r"^python3 .*-m pytest$", r"^py .*-m pytest$"):
+        assert re.search(pattern, readme, flags=re.MULTILINE)
