@@ -5,5 +5,5 @@ import os
 # Two workers compute side by side. With two threads each they would wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from course import whole_run  # noqa: E402, F401
+from course import shared, whole_run  # noqa: E402, F401
 from faulty_server import impatient, server  # noqa: E402, F401

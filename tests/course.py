@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -14,19 +15,14 @@ from types import ModuleType
 
 import pytest
 
+from pytorch_refresher._common.download import locked
+
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "pytorch_refresher"
 FIGURES = PROJECT / "docs" / "figures"
 LESSONS = sorted(path.parent for path in PACKAGE.glob("*/lesson.py"))
 
-# pytest runs all tests of one lesson in one worker, so that the lesson runs once for all.
-each_lesson = pytest.mark.parametrize(
-    "lesson",
-    [
-        pytest.param(lesson, id=lesson.name, marks=pytest.mark.xdist_group(lesson.name))
-        for lesson in LESSONS
-    ],
-)
+each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 
 
 @dataclass(frozen=True)
@@ -98,13 +94,35 @@ def run(
 
 
 @pytest.fixture(scope="session")
-def whole_run(tmp_path_factory):
-    """A function that gives the one full run of a lesson, with every warning an error."""
+def shared(tmp_path_factory, worker_id):
+    """A folder that all workers of this test run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def whole_run(shared):
+    """A function that gives the one full run of a lesson, with every warning an error.
+
+    The first worker that asks runs it; the others wait and read what it left.
+    """
 
     @functools.cache
     def once(lesson: Path) -> Run:
-        folder = tmp_path_factory.mktemp(lesson.name)
-        return run(lesson, "--figures", "figures", folder=folder, options=("-W", "error"))
+        folder = shared / lesson.name
+        kept = folder / "run.json"
+        with locked(kept):
+            if not kept.exists():
+                done = run(
+                    lesson,
+                    "--figures",
+                    "figures",
+                    folder=folder,
+                    options=("-W", "error"),
+                    PYTORCH_REFRESHER_DATA=str(shared / "data"),
+                )
+                kept.write_text(json.dumps([done.status, done.output, done.errors]))
+        return Run(*json.loads(kept.read_text()), folder / "figures")
 
     return once
 

@@ -15,14 +15,13 @@ from pytorch_refresher._common import datasets
 from pytorch_refresher._common.console import LessonError
 from pytorch_refresher._samples import flowers
 
-# One worker runs all of these, so that the sample is drawn once for all.
-pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.xdist_group("flowers")]
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(shared):
     """A data folder whose sample two processes drew, started together."""
-    folder = tmp_path_factory.mktemp("data")
+    folder = shared / "flowers"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PYTORCH_REFRESHER_DATA", str(folder))
         spawn = multiprocessing.get_context("spawn")

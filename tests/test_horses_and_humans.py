@@ -12,15 +12,14 @@ from pytorch_refresher._common import datasets
 from pytorch_refresher._common.console import LessonError
 from pytorch_refresher._samples import horses_and_humans
 
-# One worker runs all of these, so that the sample is drawn once for all.
-pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.xdist_group("horses")]
+pytestmark = pytest.mark.usefixtures("impatient")
 COUNTS = {"training": 128, "validation": 32}
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory):
+def sample(shared):
     """The drawn sample."""
-    folder = tmp_path_factory.mktemp("data")
+    folder = shared / "data"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("PYTORCH_REFRESHER_DATA", str(folder))
         sample = datasets.horse_or_human()

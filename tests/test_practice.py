@@ -8,6 +8,7 @@ from course import (
     LESSONS,
     PROJECT,
     copy_with_bodies,
+    each_lesson,
     lesson_module,
     load,
     problems,
@@ -192,12 +193,19 @@ def test_a_mark_does_not_depend_on_what_ran_before():
 # As a learner would: in a copy of the lesson's folder, something stands in for each stub's body.
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+@each_lesson
 def test_answers_written_into_the_lesson_are_solved(lesson, tmp_path):
-    done = run(copy_with_bodies(lesson, tmp_path), "--practice", folder=tmp_path)
+    """Also on a terminal that knows no more than ASCII, and without running the sections."""
+    copy = copy_with_bodies(lesson, tmp_path)
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    done = run(copy, "--practice", folder=tmp_path, **ascii_only)
     assert done.status == 0, done.errors
+    before, report = done.output.split("Practice\n--------\n")
+    assert "\n1. " not in before
+    assert report.startswith("1. ")
     count = len(problems(lesson))
-    assert done.output.endswith(f"{count} of {count} solved.\n"), done.output
+    assert report.endswith(f"{count} of {count} solved.\n"), report
+    assert not (copy / "outputs").exists()
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,14 @@ def test_links_and_pictures_lead_somewhere(path):
             assert anchor in map(slug, headings), target
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_pictures_in_html_lead_somewhere_and_have_a_text(path):
+    for tag in re.findall(r"<img [^>]*>", read(path)):
+        source, text = (re.search(rf'{name}="([^"]+)"', tag)[1] for name in ("src", "alt"))
+        assert (path.parent / source).is_file(), source
+        assert text
+
+
 def is_still_to_be_written(destination: Path) -> bool:
     """Whether a link leads to a lesson that the front page announces as to come."""
     lesson = destination.parent

@@ -19,9 +19,10 @@ SPAWN = "multiprocessing.set_start_method('spawn')"
 ONE_CORE = "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
 
 
-def run_after(first, folder):
+def run_after(first, folder, data):
     options = ("-W", "error", "-c", DRIVER.format(first=first))
-    done = run(LESSON, "--figures", "figures", options=options, folder=folder)
+    places = {"folder": folder, "PYTORCH_REFRESHER_DATA": str(data)}
+    done = run(LESSON, "--figures", "figures", options=options, **places)
     assert done.status == 0, done.errors
     assert done.errors == ""
     return done.output
@@ -34,9 +35,8 @@ def workers_tried(output):
     return [int(count) for count in rows]
 
 
-@pytest.mark.xdist_group(LESSON.name)
-def test_the_lesson_runs_where_workers_import_it(tmp_path):
-    output = run_after(SPAWN, tmp_path)
+def test_the_lesson_runs_where_workers_import_it(tmp_path, shared):
+    output = run_after(SPAWN, tmp_path, shared / "data")
     assert "multiprocessing.get_start_method() = 'spawn'\n" in output
     cores = int(re.search(r"^cores for this process: (\d+)", output, flags=re.MULTILINE)[1])
     assert workers_tried(output) == [0, 1, 2][: cores + 1]
@@ -45,9 +45,8 @@ def test_the_lesson_runs_where_workers_import_it(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux to choose a core")
-@pytest.mark.xdist_group(LESSON.name)
-def test_the_lesson_runs_on_one_core(tmp_path, whole_run):
-    output = run_after(ONE_CORE, tmp_path)
+def test_the_lesson_runs_on_one_core(tmp_path, shared, whole_run):
+    output = run_after(ONE_CORE, tmp_path, shared / "data")
     assert workers_tried(output) == [0, 1]
     # All before the section on workers is as it is on many cores.
     sections = re.split(r"^8\. .+$", output, flags=re.MULTILINE)[0]
