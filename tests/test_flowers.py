@@ -86,7 +86,7 @@ def test_the_same_pictures_again(in_data, tmp_path):
 
 
 def test_a_kind_can_be_told_from_another(in_data):
-    """The middle of a picture tells its kind more often than chance: nearest mean of colours."""
+    """The middle of a picture tells its kind more often than chance: nearest mean of colors."""
     folder = datasets.oxford_flowers()
     labels = loadmat(folder / "imagelabels.mat")["labels"][0]
     middles = []

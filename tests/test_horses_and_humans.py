@@ -62,7 +62,7 @@ def pixels(sample, part, side):
 
 @pytest.mark.parametrize("side", [1, 5, 15, 30, 75])
 def test_a_linear_model_on_the_pixels_does_not_tell_them_apart(sample, side):
-    """Ridge regression under every strength, at every coarseness: mean colour to 75 x 75 pixels."""
+    """Ridge regression under every strength, at every coarseness: mean color to 75 x 75 pixels."""
     x, y = pixels(sample, "training", side)
     new, truth = pixels(sample, "validation", side)
     new, x = new - x.mean(axis=0), x - x.mean(axis=0)

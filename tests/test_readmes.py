@@ -67,7 +67,7 @@ def test_title_is_the_same_everywhere(lesson):
 
 
 @each_lesson
-def test_breadcrumbs_lead_to_the_neighbours(lesson):
+def test_breadcrumbs_lead_to_the_neighbors(lesson):
     course = list(chapters().values())
     crumbs = ["[All lessons](../../README.md#lessons)"]
     for before, after in pairwise(course):

@@ -88,7 +88,7 @@ def made_to_a_shape() -> None:
     # *_like takes shape and dtype from a tensor that is already there.
     print(f"torch.zeros_like(first) =\n{torch.zeros_like(first)}")
 
-    # A third dimension makes a stack of tables, a fourth a row of stacks. A batch of 64 colour
+    # A third dimension makes a stack of tables, a fourth a row of stacks. A batch of 64 color
     # pictures of 28 by 28 pixels is usual: (batch, channels, height, width).
     pictures = torch.rand(64, 3, 28, 28)
     print(f"{pictures.ndim = }, {pictures.shape = }")
@@ -193,8 +193,8 @@ def picture() -> None:
             strict=True,
         ):
             x, y = column + 0.8 * depth, 0.6 * depth - row
-            colour = YELLOW if depth else SKY
-            axis.add_patch(Rectangle((x, y), 1, 1, fc=colour, ec=BLUE, zorder=-depth))
+            color = YELLOW if depth else SKY
+            axis.add_patch(Rectangle((x, y), 1, 1, fc=color, ec=BLUE, zorder=-depth))
             axis.text(x + 0.5, y + 0.5, number, ha="center", va="center", zorder=-depth)
         axis.set_title(f"{name}, ndim {tensor.ndim}\nshape {tuple(tensor.shape)}")
         axis.set(xlim=(-0.3, 5.3), ylim=(-4.3, 1.8), aspect="equal")

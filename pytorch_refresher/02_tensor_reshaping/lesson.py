@@ -121,7 +121,7 @@ def memory_and_strides() -> None:
     assert numbers[0] == 99
     matrix[0, 0] = 0
 
-    # Memory is one long row. The strides say how far apart in it two neighbours lie: one row
+    # Memory is one long row. The strides say how far apart in it two neighbors lie: one row
     # down is 4 numbers further on, one column to the right is 1 number further on.
     print(f"{matrix.stride() = }")
     print(f"{numbers.view(2, 6).stride() = }")
@@ -217,16 +217,16 @@ def draw_a_house() -> Tensor:
     for y in range(60):
         row = []
         for x in range(90):
-            colour = [90 + 2 * y, 150 + y, 250] if y < 40 else [60, 150 - y, 40]  # sky, meadow
+            color = [90 + 2 * y, 150 + y, 250] if y < 40 else [60, 150 - y, 40]  # sky, meadow
             if (x - 72) ** 2 + (y - 14) ** 2 < 80:
-                colour = [255, 220, 40]  # the sun
+                color = [255, 220, 40]  # the sun
             if 15 <= x < 45 and 30 <= y < 50:
-                colour = [250, 240, 225]  # the wall
+                color = [250, 240, 225]  # the wall
             if 15 <= y < 30 and abs(x - 29.5) < y - 12:
-                colour = [200, 40, 30]  # the roof
+                color = [200, 40, 30]  # the roof
             if 26 <= x < 34 and 37 <= y < 50:
-                colour = [110, 50, 130]  # the door
-            row.append(colour)
+                color = [110, 50, 130]  # the door
+            row.append(color)
         rows.append(row)
     return torch.tensor(rows, dtype=torch.uint8)
 
@@ -263,8 +263,8 @@ def picture_of_memory() -> None:
 
     from pytorch_refresher._common.figures import BLUE, ORANGE, SKY, YELLOW
 
-    # Colours follow the memory: a reader going row by row through a view meets them in order.
-    colours = [SKY, YELLOW, ORANGE]
+    # Colors follow the memory: a reader going row by row through a view meets them in order.
+    colors = [SKY, YELLOW, ORANGE]
     numbers = torch.arange(12)
     shapes = {
         "numbers, as they lie in memory": numbers.unsqueeze(0),
@@ -279,8 +279,8 @@ def picture_of_memory() -> None:
     for axis, (title, tensor) in zip(axes, shapes.items(), strict=True):
         for row, line in enumerate(tensor.tolist()):
             for column, number in enumerate(line):
-                colour = colours[number // 4]
-                axis.add_patch(Rectangle((column, row), 1, 1, fc=colour, ec=BLUE))
+                color = colors[number // 4]
+                axis.add_patch(Rectangle((column, row), 1, 1, fc=color, ec=BLUE))
                 axis.text(column + 0.5, row + 0.5, number, ha="center", va="center")
         strides = numbers.stride() if tensor.shape == (1, 12) else tensor.stride()
         axis.set_title(f"{title}\nstrides {tuple(strides)}", fontsize=10)
@@ -306,7 +306,7 @@ def picture_of_channels(picture: Tensor) -> None:
         for axis, name, channel in zip(line, ("red", "green", "blue"), tensor, strict=False):
             axis.imshow(channel.numpy(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axis.set_title(f"channel {name}")
-        # matplotlib wants (H, W, C) again, to show the three channels as colours.
+        # matplotlib wants (H, W, C) again, to show the three channels as colors.
         line[3].imshow(tensor.permute(1, 2, 0).numpy(), interpolation="nearest")
         line[3].set_title("all three together")
         line[0].set_ylabel(way)

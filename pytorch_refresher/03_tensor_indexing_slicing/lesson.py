@@ -238,7 +238,7 @@ def windows() -> None:
     print(f"by_slices =\n{by_slices}")
 
     # unfold(dimension, size, step) gives the same as a view: both strides are 1, so that one
-    # row down is one number further on, and neighbouring windows share their numbers.
+    # row down is one number further on, and neighboring windows share their numbers.
     unfolded = days.unfold(0, size, 1)
     print(f"{torch.equal(unfolded, by_slices) = }, {unfolded.stride() = }")
     assert torch.equal(unfolded, by_slices) and unfolded.stride() == (1, 1)
@@ -273,8 +273,8 @@ def picture() -> None:
         for row in range(3):
             for column in range(4):
                 number = t[row, column].item()
-                colour = ORANGE if number in taken else "white"
-                axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=colour, ec=BLUE))
+                color = ORANGE if number in taken else "white"
+                axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=color, ec=BLUE))
                 axis.text(column, row, number, ha="center", va="center")
         axis.set_title(f"{form}\nshape {tuple(result.shape)}")
         axis.set(xlim=(-0.6, 3.6), ylim=(2.6, -0.6), xticks=range(4), yticks=range(3))

@@ -46,7 +46,7 @@ def statistics() -> None:
 
     # The standard deviation by hand: how far from the mean, squared, averaged, and the root.
     # std() divides by n - 1, the rule for a sample; correction=0 divides by n, the rule for
-    # a whole population. Layers that normalise (lesson 13) divide by n.
+    # a whole population. Layers that normalize (lesson 13) divide by n.
     squares = [(number - 30) ** 2 for number in numbers.tolist()]
     print(f"{(sum(squares) / 4) ** 0.5 = }   divided by n - 1")
     print(f"{(sum(squares) / 5) ** 0.5 = }   divided by n")
@@ -124,9 +124,9 @@ def broadcasting() -> None:
     # How far is each mark from the pupil's own mean? Row by row, then in one expression.
     marks = MARKS.float()
     rows = [row - row.mean() for row in marks]
-    centred = marks - marks.mean(dim=1, keepdim=True)  # (3, 5) - (3, 1)
-    print(f"centred =\n{centred}")
-    torch.testing.assert_close(centred, torch.stack(rows))
+    centered = marks - marks.mean(dim=1, keepdim=True)  # (3, 5) - (3, 1)
+    print(f"centered =\n{centered}")
+    torch.testing.assert_close(centered, torch.stack(rows))
 
     # Without keepdim the shapes are (3, 5) and (3,). Flush right, 5 stands above 3:
     try:
@@ -157,7 +157,7 @@ def picture() -> None:
     for line, (a, b) in zip(axes, [(matrix, row), (matrix, column), (column, row)], strict=True):
         result = a + b
         signs = ("", "+ ", "= ")
-        for axis, sign, tensor, colour in zip(
+        for axis, sign, tensor, color in zip(
             line, signs, (a, b, result), (BLUE, ORANGE, GREEN), strict=True
         ):
             # The shape, flush right and filled up with 1, says which cells are really there.
@@ -166,9 +166,9 @@ def picture() -> None:
                 for x, number in enumerate(numbers):
                     there = y < height and x < width
                     fill, line_style, ink = (
-                        ((colour, 0.5), "-", "black") if there else ("none", ":", "dimgrey")
+                        ((color, 0.5), "-", "black") if there else ("none", ":", "dimgrey")
                     )
-                    cell = Rectangle((x, -y), 1, 1, fc=fill, ec=colour, ls=line_style)
+                    cell = Rectangle((x, -y), 1, 1, fc=fill, ec=color, ls=line_style)
                     axis.add_patch(cell)
                     axis.text(
                         x + 0.5, 0.5 - y, number, ha="center", va="center", color=ink, size=12

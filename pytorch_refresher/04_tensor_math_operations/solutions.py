@@ -28,14 +28,14 @@ def check_normalize(answer) -> None:
             f"{what} has shape {tuple(result.shape)}: the shape must stay. Is a keepdim missing?",
         )
         expected = normalize(given, dim)
-        deviation, centred = given.std(dim, keepdim=True), given - given.mean(dim, keepdim=True)
+        deviation, centered = given.std(dim, keepdim=True), given - given.mean(dim, keepdim=True)
         mistakes = [
-            (centred, "has mean 0, but its standard deviation is not 1: divide by it"),
+            (centered, "has mean 0, but its standard deviation is not 1: divide by it"),
             (given / deviation, "has standard deviation 1, but its mean is not 0: subtract it"),
             (given - given.mean(dim, keepdim=True) / deviation, "lacks brackets around x - mean"),
-            (centred / deviation**2, "is divided by the variance: take the standard deviation"),
+            (centered / deviation**2, "is divided by the variance: take the standard deviation"),
             (
-                centred / given.std(dim, correction=0, keepdim=True),
+                centered / given.std(dim, correction=0, keepdim=True),
                 "is divided by the population's standard deviation (n): take the sample's (n - 1)",
             ),
         ]
@@ -46,7 +46,7 @@ def check_normalize(answer) -> None:
                     "is normalized over all elements: use dim (in `if dim:` a 0 counts as False)",
                 ),
                 (
-                    centred / given.std(),
+                    centered / given.std(),
                     "has the mean taken along dim, and the standard deviation not",
                 ),
             ]

@@ -283,7 +283,7 @@ def picture() -> None:
     points = torch.tensor([-2.7, -1.2, 0.0, 1.3], requires_grad=True)
     f(points).sum().backward()
     heights = f(points).detach()
-    for place, height, slope, colour in zip(
+    for place, height, slope, color in zip(
         points.tolist(),
         heights.tolist(),
         points.grad.tolist(),
@@ -294,14 +294,14 @@ def picture() -> None:
         reach = 1.2 / (1 + slope**2 / 4) ** 0.5
         ends = (place - reach, place + reach)
         line = [height + slope * (end - place) for end in ends]
-        left.plot(ends, line, color=colour, linewidth=2.5, label=f"x = {place:.1f}: {slope:+.1f}")
-        left.plot(place, height, "o", color=colour)
+        left.plot(ends, line, color=color, linewidth=2.5, label=f"x = {place:.1f}: {slope:+.1f}")
+        left.plot(place, height, "o", color=color)
     left.set_title("The gradient is the slope of the tangent")
     left.legend(title="gradient", loc="upper center")
 
     # Both walks take what autograd says. Where each one ends depends on where it began.
     ends = []
-    for start, colour in ((0.6, ORANGE), (-0.3, RED)):
+    for start, color in ((0.6, ORANGE), (-0.3, RED)):
         place = torch.tensor(start, requires_grad=True)
         walk = [start]
         for _ in range(40):
@@ -313,7 +313,7 @@ def picture() -> None:
         print(f"from {start:>4}: to x = {walk[-1]:.3f}, f = {f(walk[-1]):.3f}")
         ends.append(walk[-1])
         heights = [f(step) for step in walk]
-        right.plot(walk, heights, "o-", color=colour, label=f"start at {start}", markersize=5)
+        right.plot(walk, heights, "o-", color=color, label=f"start at {start}", markersize=5)
     assert ends[0] > 0 > ends[1] and f(ends[1]) < f(ends[0])
     right.set_title("40 steps downhill end in the nearest valley")
     right.legend(loc="upper center")

@@ -67,7 +67,7 @@ def train(
 def four_deliveries() -> tuple[Tensor, Tensor]:
     section("Four deliveries, and a guess at the line")
 
-    # Four deliveries by bicycle: how far in kilometres, how long in minutes. Each is a row.
+    # Four deliveries by bicycle: how far in kilometers, how long in minutes. Each is a row.
     distances = torch.tensor([[1.0], [2.0], [3.0], [4.0]])  # (N, 1)
     times = torch.tensor([[6.96], [12.11], [16.77], [22.21]])  # (N, 1)
     print(f"{distances.shape = }, {times.shape = }")
@@ -264,17 +264,17 @@ def learning_rates(distances: Tensor, times: Tensor) -> dict[str, list[float]]:
     assert curves["lr 0.1"][-1] < curves["lr 0.01"][-1] < curves["lr 0.001"][-1]
     assert curves["lr 0.12"][-1] > curves["lr 0.12"][0]
 
-    # Which rate is too large depends on the data. In metres the inputs are 1000 times as
+    # Which rate is too large depends on the data. In meters the inputs are 1000 times as
     # large, the gradient by the weight too, and 0.01 runs off to infinity and then to NaN.
-    metres = losses_with(1000 * distances, 0.01)
-    print(f"in metres, lr 0.01: losses {metres[0]:.1e}, {metres[1]:.1e}, ... {metres[-1]}")
-    assert not torch.tensor(metres[-1]).isfinite()
+    meters = losses_with(1000 * distances, 0.01)
+    print(f"in meters, lr 0.01: losses {meters[0]:.1e}, {meters[1]:.1e}, ... {meters[-1]}")
+    assert not torch.tensor(meters[-1]).isfinite()
 
-    # The cure is to standardise: subtract the mean, divide by the std. Then rates like these
-    # suit most data. At 0.01, 500 epochs now come nearer than they did in kilometres.
-    standardised = (distances - distances.mean()) / distances.std()
-    loss = losses_with(standardised, 0.01)[-1]
-    print(f"standardised, lr 0.01: loss at the end {loss:.4f}")
+    # The cure is to standardize: subtract the mean, divide by the std. Then rates like these
+    # suit most data. At 0.01, 500 epochs now come nearer than they did in kilometers.
+    standardized = (distances - distances.mean()) / distances.std()
+    loss = losses_with(standardized, 0.01)[-1]
+    print(f"standardized, lr 0.01: loss at the end {loss:.4f}")
     assert loss < curves["lr 0.01"][-1]
 
     # Another optimizer is one line, too. Momentum adds up steps that agree in direction.
@@ -340,10 +340,10 @@ def pictures(
     save_figure(figure, "fitted_line")
 
     figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
-    colours = (SKY, BLUE, GREEN, RED, PURPLE)
+    colors = (SKY, BLUE, GREEN, RED, PURPLE)
     styles = (":", "-", "--", "-", "-.")
-    for (name, curve), colour, style in zip(curves.items(), colours, styles, strict=True):
-        axis.plot(range(1, EPOCHS + 1), curve, style, color=colour, label=name)
+    for (name, curve), color, style in zip(curves.items(), colors, styles, strict=True):
+        axis.plot(range(1, EPOCHS + 1), curve, style, color=color, label=name)
     axis.set(
         title="Small rates crawl, 0.12 runs away",
         xlabel="epoch",
@@ -365,8 +365,8 @@ def pictures(
 def predicted_weights(heights: Tensor, weights: Tensor, new_heights: Tensor) -> Tensor:
     """Problem 1. Train linear regression on another dataset: weight from height.
 
-    heights: (N, 1) in centimetres, weights: (N, 1) in kilograms, new_heights: (M, 1) in
-    centimetres; all float32. Train a model on heights and weights, and return what it predicts
+    heights: (N, 1) in centimeters, weights: (N, 1) in kilograms, new_heights: (M, 1) in
+    centimeters; all float32. Train a model on heights and weights, and return what it predicts
     for new_heights: an (M, 1) tensor that does not require gradients. It may differ from the
     prediction of the exact least-squares line by 0.1 kg. Heights near 170 need the cure of
     section 7.

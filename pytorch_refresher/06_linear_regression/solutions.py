@@ -50,7 +50,7 @@ def check_predicted_weights(answer) -> None:
         expect(
             bool(found.isfinite().all()),
             "the predictions are NaN or infinite: with inputs near 170 the steps are far too "
-            "large, so standardise the heights",
+            "large, so standardize the heights",
         )
         expect(
             not found.requires_grad, "the predictions require gradients: predict in torch.no_grad()"
@@ -64,7 +64,7 @@ def check_predicted_weights(answer) -> None:
         own = (new_heights - new_heights.mean()) / new_heights.std() * heights.std()
         expect(
             not torch.allclose(found, own * line[0].float() + weights.mean(), atol=0.5),
-            "standardise new_heights with the mean and std of heights, as in training",
+            "standardize new_heights with the mean and std of heights, as in training",
         )
         far = (found - expected).abs().max().item()
         expect(
@@ -216,7 +216,7 @@ def check_loss_curves(answer) -> None:
                 sorted(names) == sorted(losses),
                 f"the legend says {names}, expected {list(losses)}",
             )
-            # Which name stands at which curve: by colour, as the reader sees it.
+            # Which name stands at which curve: by color, as the reader sees it.
             handles = dict(zip(names, legend.legend_handles, strict=True))
             for line in lines:
                 name = next(

@@ -137,7 +137,7 @@ def publish(folder: Path, site: Path) -> dict[str, tuple[int, str]]:
 
     site.mkdir()
     labels = loadmat(folder / "imagelabels.mat")["labels"]  # (1, N)
-    every = max(1, labels.size // IMAGES)  # neighbours in the real dataset are of one kind
+    every = max(1, labels.size // IMAGES)  # neighbors in the real dataset are of one kind
     savemat(site / "imagelabels.mat", {"labels": labels[:, ::every][:, :IMAGES]})
     with tarfile.open(site / "102flowers.tgz", "w:gz", compresslevel=1) as archive:
         for idx, old in enumerate(range(0, labels.size, every)[:IMAGES]):
@@ -332,7 +332,7 @@ def picture(folder: Path) -> None:
     for axis, kind in zip(axes.flat, kinds, strict=True):
         idx = int(np.flatnonzero(dataset.labels == kind)[0])
         image, label = dataset[idx]
-        # The middle of the picture, in few colours: that keeps the file of the figure small.
+        # The middle of the picture, in few colors: that keeps the file of the figure small.
         small = ImageOps.fit(image, (140, 140)).quantize(24, kmeans=3).convert("RGB")
         axis.imshow(small, interpolation="nearest")
         axis.set_title(f"label {label}, image {idx}", fontsize=9)

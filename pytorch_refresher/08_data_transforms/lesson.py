@@ -66,8 +66,8 @@ def same(one: Image.Image, other: Image.Image) -> bool:
     return one.size == other.size and one.tobytes() == other.tobytes()
 
 
-def in_few_colours(image: Image.Image, like: Image.Image) -> Image.Image:
-    """A picture in 24 colours of another and black: in a figure it takes a fraction of the bytes."""
+def in_few_colors(image: Image.Image, like: Image.Image) -> Image.Image:
+    """A picture in 24 colors of another and black: in a figure it takes a fraction of the bytes."""
     palette = like.rotate(20).quantize(24, kmeans=3)  # the corners of what is turned are black
     return image.quantize(palette=palette, dither=Image.Dither.NONE).convert("RGB")
 
@@ -207,7 +207,7 @@ def a_dataset_with_a_transform(folder: Path, preprocess: transforms.Compose) -> 
     # What comes out is what went into Normalize.
     before = transforms.Compose(preprocess.transforms[:-1])
     torch.testing.assert_close(shown, before(OxfordFlowersDataset(folder)[0][0]))
-    print("Normalised and undone, it is the same picture: yes")
+    print("Normalized and undone, it is the same picture: yes")
 
 
 def picture_of_the_steps(photo: Image.Image, preprocess: transforms.Compose) -> None:
@@ -224,23 +224,23 @@ def picture_of_the_steps(photo: Image.Image, preprocess: transforms.Compose) -> 
     figure, axes = plt.subplots(2, 3, figsize=(8.4, 5.4), layout="constrained")
     titles = ("opened", "Resize(256)", "CenterCrop(224)")
     for axis, title, image in zip(axes[0], titles, (opened, resized, cropped), strict=True):
-        axis.imshow(in_few_colours(image, photo), interpolation="nearest")
+        axis.imshow(in_few_colors(image, photo), interpolation="nearest")
         axis.set(xlim=(0, 591), ylim=(500, 0), title=title, xlabel=f"size {image.size}, in pixels")
     # The pixels stay where they are in the two steps that follow. Only the numbers move.
     for axis, title, image in zip(
         axes[1], ("ToTensor(): 0 to 1", "Normalize(): around 0"), (tensor, normalized), strict=False
     ):
-        for channel, name, colour in zip(
+        for channel, name, color in zip(
             image, ("red", "green", "blue"), (RED, GREEN, BLUE), strict=True
         ):
             counts = torch.histc(channel, bins=40, min=-2.2, max=2.7)
-            axis.stairs(counts.numpy(), np.linspace(-2.2, 2.7, 41), color=colour, label=name)
+            axis.stairs(counts.numpy(), np.linspace(-2.2, 2.7, 41), color=color, label=name)
         axis.axvline(0, color="black", linewidth=0.8)
         axis.set(title=title, xlabel="value in the tensor", ylabel="pixels")
     axes[1, 0].legend()
     undone = normalized * torch.tensor(STD).view(3, 1, 1) + torch.tensor(MEAN).view(3, 1, 1)
     undone = transforms.ToPILImage()(undone.clamp(0, 1))
-    axes[1, 2].imshow(in_few_colours(undone, photo), interpolation="nearest")
+    axes[1, 2].imshow(in_few_colors(undone, photo), interpolation="nearest")
     axes[1, 2].set(title="undone for display", xlabel="times std, plus mean")
     figure.suptitle("First the size changes (drawn to scale), then the numbers")
     save_figure(figure, "steps")
@@ -308,8 +308,8 @@ def picture_of_the_augmentations(drawn: dict[str, list[Image.Image]]) -> None:
         for axis, image in zip(part.subplots(1, 3), [*pictures, None, None], strict=False):
             axis.axis("off")
             if image is not None:
-                colours = in_few_colours(image, drawn["original"][0])
-                axis.imshow(colours, interpolation="nearest")
+                colors = in_few_colors(image, drawn["original"][0])
+                axis.imshow(colors, interpolation="nearest")
     save_figure(figure, "augmentations")
 
 
@@ -435,7 +435,7 @@ def augmentation_figure(image: Image.Image, augmentations: dict):
 def train_and_validation_pipelines(resize: int, crop: int, mean: list, std: list):
     """Problem 2. Create separate transform pipelines for training and for validation.
 
-    Both take a PIL picture of any size and return a float32 tensor (3, crop, crop), normalised
+    Both take a PIL picture of any size and return a float32 tensor (3, crop, crop), normalized
     with mean and std, three floats each.
     Training: a random part of the picture, made crop by crop pixels (RandomResizedCrop with its
     defaults), and flipped left to right in half of the reads.

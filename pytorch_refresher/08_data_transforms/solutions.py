@@ -151,7 +151,7 @@ def check_train_and_validation_pipelines(answer) -> None:
     result = answer(resize, crop, list(mean), list(std))
     train, validation = expect_parts(result, "training pipeline", "validation pipeline")
 
-    # One colour: whatever part is cut out, and however it is flipped, the values are known.
+    # One color: whatever part is cut out, and however it is flipped, the values are known.
     plain = Image.new("RGB", (150, 100), (204, 51, 102))
     values = (torch.tensor([0.8, 0.2, 0.4]) - torch.tensor(mean)) / torch.tensor(std)
     for name, pipeline in (("training", train), ("validation", validation)):
@@ -159,7 +159,7 @@ def check_train_and_validation_pipelines(answer) -> None:
             found = _transformed(pipeline, name, plain, crop)
             expect(
                 found.amax(dim=(1, 2)).sub(found.amin(dim=(1, 2))).max() < 0.05,
-                f"the {name} pipeline makes several colours of a picture that has one: cut out, "
+                f"the {name} pipeline makes several colors of a picture that has one: cut out, "
                 "resize and flip, nothing else",
             )
             means = found.mean(dim=(1, 2))
@@ -169,9 +169,9 @@ def check_train_and_validation_pipelines(answer) -> None:
             )
             expect(
                 torch.allclose(means, values, atol=0.05),
-                f"the {name} pipeline gives the colour (0.8, 0.2, 0.4) the values "
+                f"the {name} pipeline gives the color (0.8, 0.2, 0.4) the values "
                 f"{[round(value, 2) for value in means.tolist()]}, expected "
-                f"{[round(value, 2) for value in values.tolist()]}: (colour - mean) / std",
+                f"{[round(value, 2) for value in values.tolist()]}: (color - mean) / std",
             )
 
     # Red grows to the right and green downwards, so the tensor tells what was cut and flipped.

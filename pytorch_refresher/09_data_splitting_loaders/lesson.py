@@ -177,8 +177,8 @@ def class_balance(labels: Tensor, sets: list[Subset]) -> None:
     assert all(labels[part].unique().numel() == len(in_all) for part in dealt)
 
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
-    for axis, (name, share), colour in zip(axes, shares.items(), (ORANGE, BLUE), strict=True):
-        axis.bar(range(len(share)), (100 * share).numpy(), color=colour)
+    for axis, (name, share), color in zip(axes, shares.items(), (ORANGE, BLUE), strict=True):
+        axis.bar(range(len(share)), (100 * share).numpy(), color=color)
         axis.axhline(15, color=GREEN, linestyle="--", label="15%, as in the whole")
         axis.set(title=f"{name} split: {share.min():.0%} to {share.max():.0%}", xlabel="kind")
     axes[0].set_ylabel("in the validation set, in %")

@@ -198,7 +198,7 @@ def train_the_model(
 ) -> tuple[list[tuple[float, ...]], float]:
     section("Training: predict, loss, backward, step")
 
-    # An image is read, converted and normalised each time that the loader asks for it.
+    # An image is read, converted and normalized each time that the loader asks for it.
     train_loader = DataLoader(train_data, batch_size=BATCH_SIZE, shuffle=True)
     history, seconds = fit(model, train_loader, test_loader, device)
     accuracy = history[-1][3]

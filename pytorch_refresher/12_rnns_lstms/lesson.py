@@ -452,9 +452,9 @@ def hidden_state_figure(rnn: nn.RNN, x: Tensor, text: str):
     rnn: one layer, one direction, made with batch_first=True. x: (L, D), the vectors of the L
     characters of `text`; nn.RNN also takes a sequence without a batch dimension. Return a
     matplotlib figure with a heat map (imshow or pcolormesh) of the states: a row for each of
-    the H units, a column for each position, raw values in colours that span them all. The x
-    axis has L ticks, labelled with the characters of `text` in order. Both axes have a label,
-    and there is a colour bar.
+    the H units, a column for each position, raw values in colors that span them all. The x
+    axis has L ticks, labeled with the characters of `text` in order. Both axes have a label,
+    and there is a color bar.
     """
     raise NotImplementedError
 

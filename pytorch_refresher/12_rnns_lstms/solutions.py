@@ -331,7 +331,7 @@ def expect_heat_map(figure, states: Tensor, x: Tensor, text: str) -> None:
     low, high = drawn.get_clim()
     expect(
         low <= states.min() + 1e-4 and high >= states.max() - 1e-4,
-        f"the colours end at {low:.3g} and {high:.3g}: states beyond them all look the same",
+        f"the colors end at {low:.3g} and {high:.3g}: states beyond them all look the same",
     )
     labels = [tick.get_text() for tick in axis.get_xticklabels()]
     expect(
@@ -340,4 +340,4 @@ def expect_heat_map(figure, states: Tensor, x: Tensor, text: str) -> None:
     )
     expect(bool(axis.get_xlabel().strip()), "the x axis has no label")
     expect(bool(axis.get_ylabel().strip()), "the y axis has no label")
-    expect(drawn.colorbar is not None, "there is no colour bar for the heat map")
+    expect(drawn.colorbar is not None, "there is no color bar for the heat map")

@@ -218,10 +218,10 @@ def draw_the_axes() -> None:
         "LayerNorm: one token,\nall of its features": (one_token, ORANGE),
     }
     figure = plt.figure(figsize=(9, 4.6))
-    for number, (title, (marked, colour)) in enumerate(panels.items(), start=1):
+    for number, (title, (marked, color)) in enumerate(panels.items(), start=1):
         axis = figure.add_subplot(1, 2, number, projection="3d")
         axis.voxels((~marked).numpy(), facecolors="#EDEDED", edgecolors="#999999", shade=False)
-        axis.voxels(marked.numpy(), facecolors=colour, edgecolors="white", shade=False)
+        axis.voxels(marked.numpy(), facecolors=color, edgecolors="white", shade=False)
         axis.set(xlabel="features D", ylabel="positions L", zlabel="batch B")
         axis.set(xticks=[], yticks=[], zticks=[])
         axis.set_title(title, y=0.98)
@@ -418,18 +418,18 @@ def draw_the_training(table: dict, curves: dict) -> None:
         "LayerNorm": (ORANGE, "^--"),
     }
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
-    for kind, (colour, style) in looks.items():
+    for kind, (color, style) in looks.items():
         # The mean of ten steps in turn: single batches jump.
         losses = torch.tensor(curves[8, kind, 0.03]).view(-1, 10).mean(dim=1)
         steps = range(10, STEPS + 1, 10)
-        axes[0].plot(steps, losses.numpy(), style, color=colour, label=kind, markersize=4)
+        axes[0].plot(steps, losses.numpy(), style, color=color, label=kind, markersize=4)
     axes[0].set(title="8 hidden layers, rate 0.03", xlabel="step", ylabel="training loss")
     axes[0].legend()
     for axis, hidden_layers in zip(axes[1:], (8, 1), strict=True):
-        for kind, (colour, style) in looks.items():
+        for kind, (color, style) in looks.items():
             if (hidden_layers, kind) in table:
                 shares = table[hidden_layers, kind]
-                axis.semilogx(LEARNING_RATES, shares, style, color=colour, label=kind)
+                axis.semilogx(LEARNING_RATES, shares, style, color=color, label=kind)
         axis.set(xlabel="learning rate", ylabel="test accuracy", ylim=(0, 0.9))
         axis.set_xticks(LEARNING_RATES, [str(lr) for lr in LEARNING_RATES])
         axis.minorticks_off()

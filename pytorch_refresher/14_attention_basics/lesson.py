@@ -323,10 +323,8 @@ def accuracy_against_length(models: dict[str, Seq2Seq]) -> None:
     assert whole["with attention"][-1] > 0.8 and whole["without attention"][-1] < 0.1
 
     figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
-    for (name, shares), colour, style in zip(
-        whole.items(), (RED, BLUE), ("s--", "o-"), strict=True
-    ):
-        axis.plot(lengths, shares, style, color=colour, label=name, linewidth=2)
+    for (name, shares), color, style in zip(whole.items(), (RED, BLUE), ("s--", "o-"), strict=True):
+        axis.plot(lengths, shares, style, color=color, label=name, linewidth=2)
     axis.set(
         title=f"After the same {STEPS} steps: a summary of {H} numbers, and attention",
         xlabel="digits to reverse",
@@ -411,9 +409,9 @@ def alignment_figure(weights: Tensor, source: list[str], written: list[str]):
     weights: (L, S), from a model that read the S words of `source` and wrote the L words of
     `written`; they may require gradients. Return a matplotlib figure with a heat map (imshow or
     pcolormesh) of the raw weights: a row for each word written, the first on top, and a column
-    for each word read, the first on the left. The colours span at least 0 to 1, so that figures
-    can be compared. The x ticks are labelled with `source`, the y ticks with `written`. Both
-    axes have a label, and there is a colour bar.
+    for each word read, the first on the left. The colors span at least 0 to 1, so that figures
+    can be compared. The x ticks are labeled with `source`, the y ticks with `written`. Both
+    axes have a label, and there is a color bar.
     """
     raise NotImplementedError
 

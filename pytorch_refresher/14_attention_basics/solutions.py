@@ -152,7 +152,7 @@ def expect_heat_map(figure, weights: Tensor, source: list[str], written: list[st
     low, high = drawn.get_clim()
     expect(
         low <= 0 and high >= 1,
-        f"the colours span {low:.3g} to {high:.3g}, expected 0 to 1: vmin and vmax",
+        f"the colors span {low:.3g} to {high:.3g}, expected 0 to 1: vmin and vmax",
     )
     for name, side, backwards, words in (
         ("x", axis.xaxis, bool(right < left), source),
@@ -168,7 +168,7 @@ def expect_heat_map(figure, weights: Tensor, source: list[str], written: list[st
         )
     expect(bool(axis.get_xlabel().strip()), "the x axis has no label")
     expect(bool(axis.get_ylabel().strip()), "the y axis has no label")
-    expect(drawn.colorbar is not None, "there is no colour bar for the heat map")
+    expect(drawn.colorbar is not None, "there is no color bar for the heat map")
 
 
 def compare_seq2seq(

@@ -87,7 +87,7 @@ class MultiHeadAttention(nn.Module):
 def two_relations_by_hand() -> None:
     section("Two relations, by hand")
 
-    # Four things. The first two features say which colour, the last two which kind.
+    # Four things. The first two features say which color, the last two which kind.
     things = ["red apple", "green apple", "red car", "green car"]
     x = 2 * torch.tensor(
         [[1.0, 0, 1, 0], [0, 1, 1, 0], [1, 0, 0, 1], [0, 1, 0, 1]]
@@ -100,17 +100,17 @@ def two_relations_by_hand() -> None:
     one_head = (x @ query / math.sqrt(4)).softmax(dim=0)
 
     # Two heads cut query and keys in two, d_k = 2, and compare slice with slice.
-    by_colour = (x[:, :2] @ query[:2] / math.sqrt(2)).softmax(dim=0)
+    by_color = (x[:, :2] @ query[:2] / math.sqrt(2)).softmax(dim=0)
     by_kind = (x[:, 2:] @ query[2:] / math.sqrt(2)).softmax(dim=0)
 
-    print("red apple looks at   one head   colour head   kind head")
-    for thing, *weights in zip(things, one_head, by_colour, by_kind, strict=True):
+    print("red apple looks at   one head   color head   kind head")
+    for thing, *weights in zip(things, one_head, by_color, by_kind, strict=True):
         print(f"{thing:<18} {weights[0]:>10.2f} {weights[1]:>13.2f} {weights[2]:>11.2f}")
     torch.testing.assert_close(one_head[1], one_head[2])
-    assert by_colour[2] > 10 * by_colour[1] and by_kind[1] > 10 * by_kind[2]
+    assert by_color[2] > 10 * by_color[1] and by_kind[1] > 10 * by_kind[2]
 
     # Here the slices were laid out by hand. In the layer, W_q, W_k and W_v learn what each
-    # slice holds: any mixture of the features, not neighbours only.
+    # slice holds: any mixture of the features, not neighbors only.
 
 
 def splitting_into_heads() -> None:
@@ -308,7 +308,7 @@ def nothing_to_look_at() -> None:
     assert all(parameter.grad.isfinite().all() for parameter in layer.parameters())
     torch.testing.assert_close(weights[:, :, 1:], plain[:, :, 1:])  # elsewhere nothing changed
 
-    # PyTorch has both behaviours, even within one layer.
+    # PyTorch has both behaviors, even within one layer.
     theirs = nn.MultiheadAttention(8, 2, batch_first=True)
     for need_weights in (True, False):
         output, _ = theirs(x, x, x, attn_mask=~mask, need_weights=need_weights)
@@ -399,7 +399,7 @@ def one_head_against_several() -> dict[int, MultiHeadAttention]:
     print(f"on the first token {on_first.mean().item():.3f}")
 
     # Why 32 heads fail, too: with d_k = 1 a score is a product of two numbers, so a head has two
-    # favourite keys at most, the one with the largest number and the one with the smallest.
+    # favorite keys at most, the one with the largest number and the one with the smallest.
     # That is enough to find the first token, and not the one before each query.
     draw_curves(curves)
     return layers
@@ -414,10 +414,10 @@ def draw_curves(curves: dict[int, list[float]]) -> None:
     figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
     styles = {1: (ORANGE, "-"), 2: (BLUE, "-"), 4: (GREEN, "--"), WIDTH: (PURPLE, "-.")}
     for num_heads, losses in curves.items():
-        colour, line = styles[num_heads]
+        color, line = styles[num_heads]
         heads = "1 head" if num_heads == 1 else f"{num_heads} heads"
         label = f"{heads}, $d_k$ = {WIDTH // num_heads}"
-        axis.plot(range(1, STEPS + 1), losses, line, color=colour, label=label)
+        axis.plot(range(1, STEPS + 1), losses, line, color=color, label=label)
     axis.axhline(0.5, color="grey", linewidth=1, linestyle=":", label="limit of one average")
     axis.set(xlabel="step", ylabel="mean squared error", ylim=(0, 1.2))
     axis.set_title("The same number of parameters, the same data, another number of heads")
@@ -499,10 +499,10 @@ def plot_heads(weights: Tensor, query_tokens: list[str], key_tokens: list[str]):
 
     weights: (H, L, S), on the CPU; query_tokens: L words; key_tokens: S words. Return a
     matplotlib figure with one axes for each head, in order, that shows its weights with
-    axis.imshow: a row for each query, a column for each key. All heads share one colour scale,
-    from 0 to 1 (vmin and vmax). The ticks of each axes stand at 0, 1, 2, ... and are labelled
+    axis.imshow: a row for each query, a column for each key. All heads share one color scale,
+    from 0 to 1 (vmin and vmax). The ticks of each axes stand at 0, 1, 2, ... and are labeled
     with the words: the queries at the y axis, the keys at the x axis. The title of each axes
-    says "head 1", "head 2", ... Colour bars are welcome.
+    says "head 1", "head 2", ... Color bars are welcome.
     """
     raise NotImplementedError
 

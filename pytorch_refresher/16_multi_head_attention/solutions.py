@@ -57,7 +57,7 @@ def check_multi_head_attention(answer) -> None:
         )
         return output, weights
 
-    def neighbours(x: Tensor) -> Tensor:
+    def neighbors(x: Tensor) -> Tensor:
         return x.unflatten(-1, (H, d_k)).transpose(1, 2)
 
     def every_third(x: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ def check_multi_head_attention(answer) -> None:
     def straight(x: Tensor) -> Tensor:
         return x.reshape(B, H, -1, d_k)
 
-    def is_like(weights: Tensor, split=neighbours, q=W_q, k=W_k, scale=d_k**0.5) -> bool:
+    def is_like(weights: Tensor, split=neighbors, q=W_q, k=W_k, scale=d_k**0.5) -> bool:
         scores = split(q(Q)) @ split(k(K)).mT / scale
         return torch.allclose(weights, scores.softmax(dim=-1), atol=1e-5)
 
@@ -79,7 +79,7 @@ def check_multi_head_attention(answer) -> None:
     for wrong, hint in (
         ({"split": straight}, "the heads cut the sequence, not the features: first "
          "view(B, L, num_heads, d_k), then transpose(1, 2)"),
-        ({"split": every_third}, "a head gets every third feature, not neighbours: the last "
+        ({"split": every_third}, "a head gets every third feature, not neighbors: the last "
          "dimension becomes (num_heads, d_k), in this order"),
         ({"scale": 1}, "the weights are those of unscaled scores: divide by sqrt(d_k)"),
         ({"scale": d_k}, "the scores are divided by d_k, not by its square root"),
@@ -102,8 +102,8 @@ def check_multi_head_attention(answer) -> None:
         f"the output has shape {tuple(output.shape)}, expected {tuple(Q.shape)}: for each query "
         "the heads next to each other, through W_o",
     )
-    heads = expected_weights @ neighbours(W_v(V))  # (B, H, L, d_k)
-    unprojected = (expected_weights @ neighbours(V)).transpose(1, 2).flatten(-2)
+    heads = expected_weights @ neighbors(W_v(V))  # (B, H, L, d_k)
+    unprojected = (expected_weights @ neighbors(V)).transpose(1, 2).flatten(-2)
     for wrong, hint in (
         (heads.transpose(1, 2).flatten(-2), "the output is what the heads found, concatenated: "
          "W_o is still to come"),
@@ -181,7 +181,7 @@ def check_plot_heads(answer) -> None:
 
 
 def _check_panel(axis, number: int, head: Tensor, weights: Tensor, queries, keys) -> None:
-    """One head's axes: the image, its colours, the ticks and the title."""
+    """One head's axes: the image, its colors, the ticks and the title."""
     expect(len(axis.images) == 1, f"axes {number} shows {len(axis.images)} images, expected one")
     image = axis.images[0]
     shown = torch.tensor(image.get_array().tolist())
@@ -205,7 +205,7 @@ def _check_panel(axis, number: int, head: Tensor, weights: Tensor, queries, keys
     limits = tuple(float(limit) for limit in image.get_clim())
     expect(
         limits == (0.0, 1.0),
-        f"the colours of head {number} run from {limits[0]:.2f} to {limits[1]:.2f}, expected 0 to "
+        f"the colors of head {number} run from {limits[0]:.2f} to {limits[1]:.2f}, expected 0 to "
         "1 in every head: vmin and vmax",
     )
     for name, its_axis, tokens in (("x", axis.xaxis, keys), ("y", axis.yaxis, queries)):
@@ -218,7 +218,7 @@ def _check_panel(axis, number: int, head: Tensor, weights: Tensor, queries, keys
         # The formatter knows the labels also where shared axes hide them.
         labels = list(its_axis.get_major_formatter().format_ticks(places))
         expect(
-            labels == tokens, f"head {number}'s {name} axis is labelled {labels}, expected {tokens}"
+            labels == tokens, f"head {number}'s {name} axis is labeled {labels}, expected {tokens}"
         )
     title = " ".join(axis.get_title(loc=place) for place in ("left", "center", "right"))
     expect(

@@ -370,7 +370,7 @@ def gradients_by_depth() -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     print("gradient norm of block     1        12        24   cosine after 24")
     norms, cosines = {}, {}
-    for name, (kind, colour, style) in kinds.items():
+    for name, (kind, color, style) in kinds.items():
         norms[name], cosines[name] = torch.zeros(N), torch.zeros(N + 1)
         for seed in range(runs):
             torch.manual_seed(seed)
@@ -391,8 +391,8 @@ def gradients_by_depth() -> None:
                 cosines[name][number] += cosine / (L * (L - 1)) / runs
         cells = " ".join(f"{norms[name][n].item():>9.1e}" for n in (0, N // 2 - 1, N - 1))
         print(f"{name:<18} {cells} {cosines[name][N].item():>17.2f}")
-        left.semilogy(range(1, N + 1), norms[name].numpy(), style, color=colour, label=name)
-        right.plot(range(N + 1), cosines[name].numpy(), style, color=colour, label=name)
+        left.semilogy(range(1, N + 1), norms[name].numpy(), style, color=color, label=name)
+        right.plot(range(N + 1), cosines[name].numpy(), style, color=color, label=name)
 
     assert norms["neither"][0] < 1e-9 * norms["neither"][-1]
     assert norms["post-norm"][-1] > 1.2 * norms["pre-norm"][-1]
@@ -529,10 +529,10 @@ def picture(histories: dict[str, list[list[float]]]) -> None:
 
     looks = ((RED, ":"), (ORANGE, "--"), (GREEN, "-."), (BLUE, "-"))
     figure, axis = plt.subplots(figsize=(8, 3.8), layout="constrained")
-    for (name, runs), (colour, style) in zip(histories.items(), looks, strict=True):
+    for (name, runs), (color, style) in zip(histories.items(), looks, strict=True):
         for number, history in enumerate(runs):
             label = None if number else name + (", 3 seeds" if len(runs) == 3 else "")
-            axis.plot(range(0, STEPS + 1, 20), history, style, color=colour, label=label)
+            axis.plot(range(0, STEPS + 1, 20), history, style, color=color, label=label)
     axis.set(
         title="Same words, other meaning: only attention gets beyond guessing",
         xlabel="training step",

@@ -219,21 +219,21 @@ def train_a_stack(x: Tensor, labels: Tensor, num_blocks: int) -> nn.Module:
     return model
 
 
-def draw_things(count: int, colours: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
-    """Samples of four things, each the sum of a colour and a kind: (count, 4, D) and (count,)."""
+def draw_things(count: int, colors: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+    """Samples of four things, each the sum of a color and a kind: (count, 4, D) and (count,)."""
     labels = torch.randint(2, (count,))
-    # Colours 0 and 1 are red and green, kinds 0 and 1 apple and car; the others distract.
-    colour = torch.cat([torch.stack([1 - labels, labels], 1), torch.randint(2, 4, (count, 2))], 1)
+    # Colors 0 and 1 are red and green, kinds 0 and 1 apple and car; the others distract.
+    color = torch.cat([torch.stack([1 - labels, labels], 1), torch.randint(2, 4, (count, 2))], 1)
     kind = torch.cat([torch.tensor([[0, 1]]).expand(count, 2), torch.randint(2, 5, (count, 2))], 1)
     order = torch.rand(count, 4).argsort(dim=1)
-    x = colours[colour.gather(1, order)] + kinds[kind.gather(1, order)]
+    x = colors[color.gather(1, order)] + kinds[kind.gather(1, order)]
     return x + 0.1 * torch.randn_like(x), labels
 
 
 def check_train_a_stack(answer) -> None:
-    colours, kinds = torch.randn(4, 16), torch.randn(5, 16)
-    x, labels = draw_things(512, colours, kinds)
-    new_x, new_labels = draw_things(500, colours, kinds)
+    colors, kinds = torch.randn(4, 16), torch.randn(5, 16)
+    x, labels = draw_things(512, colors, kinds)
+    new_x, new_labels = draw_things(500, colors, kinds)
     model = answer(x, labels, 2)
     expect_type(model, nn.Module, "the result")
     model.eval()

@@ -8,7 +8,7 @@ from pytorch_refresher._common.paths import lesson_number
 folder: Path | None = None  # set by --figures; otherwise outputs/ beside the lesson
 show = False  # set by --show
 
-# Okabe and Ito's palette: told apart also by colour-blind readers, and in grey.
+# Okabe and Ito's palette: told apart also by color-blind readers, and in grey.
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#F0E442"
 

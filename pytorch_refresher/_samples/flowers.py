@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 # Daisy, sunflower, tulip, rose, poppy, primrose, lily, daffodil, lotus and dahlia, with lengths in
 # parts of the flower's radius. tip: of a petal, 1 round and 2 pointed; base: how wide a petal
 # starts; notch: how deep the heart shape's is; spread: the degrees over which the petals open, 360
-# seen from above; trumpet: radius of the cup in the middle; a picture takes one of the colours.
+# seen from above; trumpet: radius of the cup in the middle; a picture takes one of the colors.
 FLOWERS = """
-images petals rings width tip  base notch spread centre trumpet inner   seeds   colours
+images petals rings width tip  base notch spread centre trumpet inner   seeds   colors
 31     19     1     0.17  1.0  0.6  0     360    0.27   0       #d8dccb #f2b90f #fdfdf8,#f3e6f2
 37     20     2     0.24  1.9  0.8  0     360    0.46   0       #e07f00 #4f2c12 #ffc60a,#f9ae05
 28     5      1     0.55  1.25 0.9  0     62     0      0       #f9d24a #000000 #d81e3a,#f07818,#e0559d
@@ -24,7 +24,7 @@ images petals rings width tip  base notch spread centre trumpet inner   seeds   
 12     16     5     0.32  1.4  0.7  0     360    0.08   0       #5a1474 #f0c040 #9a2bb0,#d0246f,#e9571e
 """
 LEAF = {"tip": 1.6, "base": 0.8, "notch": 0, "width": 0.35}
-# Grass, sky, soil and bokeh: the colours above and below, the width and height of the blots.
+# Grass, sky, soil and bokeh: the colors above and below, the width and height of the blots.
 BACKGROUNDS = (
     ("#8fae52", "#33591f", 0.3, 2.5),
     ("#4488d0", "#dcebf5", 2.6, 0.7),
@@ -35,7 +35,7 @@ AROUND = np.linspace(0, 2 * np.pi, 28)  # a petal, from its base
 
 
 def _mix(first: str, second: str, part: float, light: float) -> tuple:
-    """The colour `part` of the way from `first` to `second`, in light from 0 (black) to over 1."""
+    """The color `part` of the way from `first` to `second`, in light from 0 (black) to over 1."""
     pairs = zip(bytes.fromhex(first[1:]), bytes.fromhex(second[1:]), strict=True)
     return tuple(max(0, min(255, int((a + part * (b - a)) * light))) for a, b in pairs)
 
@@ -87,14 +87,14 @@ def _flower(draw, rng, kind, outer: str, middle: complex, radius: float, light: 
         seeds = np.arange(150 * kind["centre"])
         seeds = np.sqrt(seeds * kind["centre"] / 180) * np.exp(2.39996j * seeds)
         for number, seed in enumerate(seeds):
-            colour = _mix(kind["seeds"], "#ffe6a0", number % 3 / 4, light)
-            draw.polygon(place(seed + 0.022 * circle[::3]), colour)
+            color = _mix(kind["seeds"], "#ffe6a0", number % 3 / 4, light)
+            draw.polygon(place(seed + 0.022 * circle[::3]), color)
 
 
 def _picture(rng, kind) -> Image.Image:
     """One photograph, as it were, drawn at twice its size for smooth edges."""
     width, height = rng.sample((500, rng.randint(500, 640)), 2)
-    light, outer = rng.uniform(0.8, 1.1), rng.choice(kind["colours"].split(","))
+    light, outer = rng.uniform(0.8, 1.1), rng.choice(kind["colors"].split(","))
     above, below, wide, high = rng.choice(BACKGROUNDS)
     # What is out of focus is drawn small, blurred and enlarged.
     small = ImageOps.colorize(
@@ -103,8 +103,8 @@ def _picture(rng, kind) -> Image.Image:
     draw = ImageDraw.Draw(small)
     for _ in range(70):
         x, y, r = rng.uniform(0, small.width), rng.uniform(0, small.height), rng.uniform(1, 6)
-        colour = _mix(above, below, rng.uniform(-0.5, 1.4), light)
-        draw.ellipse((x - r * wide, y - r * high, x + r * wide, y + r * high), colour)
+        color = _mix(above, below, rng.uniform(-0.5, 1.4), light)
+        draw.ellipse((x - r * wide, y - r * high, x + r * wide, y + r * high), color)
     for _ in range(rng.randrange(4)):  # more of the same kind, far away
         middle = complex(rng.uniform(0, small.width), rng.uniform(0.2, 0.9) * small.height)
         _flower(draw, rng, kind, outer, middle, rng.uniform(8, 17), light * 0.85)

@@ -23,9 +23,9 @@ PLACES = (
 )
 
 
-def _rgb(colour: str, light: float) -> tuple:
-    """A colour in light from 0 (black) to over 1."""
-    return tuple(min(255, int(part * light)) for part in bytes.fromhex(colour[1:]))
+def _rgb(color: str, light: float) -> tuple:
+    """A color in light from 0 (black) to over 1."""
+    return tuple(min(255, int(part * light)) for part in bytes.fromhex(color[1:]))
 
 
 class _Pen:
@@ -42,10 +42,10 @@ class _Pen:
         points = np.asarray(points, dtype=complex)
         return self.place + self.scale * (-points.conjugate() if self.mirrored else points)
 
-    def limb(self, points, radii, colour: str, shade: float = 1.0, stripe: str = "") -> None:
+    def limb(self, points, radii, color: str, shade: float = 1.0, stripe: str = "") -> None:
         """A chain of round pieces through `points`; a lighter core makes it look round.
 
-        With a `stripe`, rings of that colour go around it.
+        With a `stripe`, rings of that color go around it.
         """
         steps = np.linspace(0, len(points) - 1, 14 * len(points))
         known = np.arange(len(points))
@@ -53,7 +53,7 @@ class _Pen:
         radius = np.interp(steps, known, radii) * abs(self.scale)
         for part, glow, aside in ((1.0, 0.72, 0), (0.86, 0.9, 0.06), (0.55, 1.05, 0.2)):
             plain, ring = (
-                _rgb(each, self.light * shade * glow) for each in (colour, stripe or colour)
+                _rgb(each, self.light * shade * glow) for each in (color, stripe or color)
             )
             gone = 0.0  # how far along the limb, in parts of the figure's size
             for at, before, r in zip(middle, [middle[0], *middle[:-1]], radius, strict=True):
@@ -136,13 +136,13 @@ def _picture(rng: random.Random, figure) -> Image.Image:
     draw.rectangle((0, int(60 * horizon), 60, 60), _rgb(below, light))
     for _ in range(90):
         x, y, r = rng.uniform(0, 60), rng.uniform(0, 60), rng.uniform(1, 6)
-        colour = _rgb(below if y > 60 * horizon else above, light * rng.uniform(0.9, 1.1))
-        draw.ellipse((x - r, y - r * 0.5, x + r, y + r * 0.5), colour)
+        color = _rgb(below if y > 60 * horizon else above, light * rng.uniform(0.9, 1.1))
+        draw.ellipse((x - r, y - r * 0.5, x + r, y + r * 0.5), color)
     for _ in range(rng.randrange(4)):  # trees or posts, bushes or benches far away
         x, y = rng.uniform(0, 60), 60 * horizon + rng.uniform(-8, 4)
         wide, high = rng.choice(((2, 14), (10, 4), (5, 6)))
-        colour = _rgb(rng.choice(COATS), light * 0.8)
-        draw.ellipse((x - wide, y - high, x + wide, y + high), colour)
+        color = _rgb(rng.choice(COATS), light * 0.8)
+        draw.ellipse((x - wide, y - high, x + wide, y + high), color)
     picture = small.filter(ImageFilter.GaussianBlur(0.9)).resize((SIDE * 2, SIDE * 2))
     scale = rng.uniform(190, 330) * np.exp(1j * rng.uniform(-0.22, 0.22))
     place = complex(SIDE * rng.uniform(0.55, 1.45), SIDE * rng.uniform(0.65, 1.35))

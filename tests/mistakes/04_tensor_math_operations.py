@@ -36,7 +36,7 @@ def scaled_to_0_and_1(x, dim=None):
     return (x - low) / (high - low)
 
 
-def only_centred(x, dim=None):
+def only_centered(x, dim=None):
     return x - x.mean(dim, keepdim=True)
 
 
@@ -191,7 +191,7 @@ MISTAKES = {
         (population_deviation, "take the sample's (n - 1)"),
         (divided_by_the_variance, "divided by the variance"),
         (scaled_to_0_and_1, "has the right shape, but"),
-        (only_centred, "its standard deviation is not 1"),
+        (only_centered, "its standard deviation is not 1"),
         (written_into_x, "x itself changed"),
         (as_float64, "torch.float64, expected torch.float32"),
     ],

@@ -19,7 +19,7 @@ def line(inputs, targets, lr=0.1, epochs=300):
     return model
 
 
-def centimetres_as_they_are(heights, weights, new_heights):
+def centimeters_as_they_are(heights, weights, new_heights):
     return line(heights, weights, lr=0.01)(new_heights).detach()
 
 
@@ -32,29 +32,29 @@ def tiny_learning_rate(heights, weights, new_heights):
     return line(heights, weights, lr=1e-5)(new_heights).detach()
 
 
-def standardised(heights, weights, new_heights, **options):
+def standardized(heights, weights, new_heights, **options):
     mean, std = heights.mean(), heights.std()
     return line((heights - mean) / std, weights, **options)((new_heights - mean) / std)
 
 
 def too_few_epochs(heights, weights, new_heights):
-    return standardised(heights, weights, new_heights, epochs=10).detach()
+    return standardized(heights, weights, new_heights, epochs=10).detach()
 
 
 def with_its_graph(heights, weights, new_heights):
-    return standardised(heights, weights, new_heights)
+    return standardized(heights, weights, new_heights)
 
 
 def flat_targets(heights, weights, new_heights):
-    return standardised(heights, weights.squeeze(1), new_heights).detach()
+    return standardized(heights, weights.squeeze(1), new_heights).detach()
 
 
 def for_the_old_heights(heights, weights, new_heights):
-    return standardised(heights, weights, heights).detach()
+    return standardized(heights, weights, heights).detach()
 
 
 def as_a_vector(heights, weights, new_heights):
-    return standardised(heights, weights, new_heights).detach().squeeze(1)
+    return standardized(heights, weights, new_heights).detach().squeeze(1)
 
 
 def curve(model, optimizer, inputs, targets, epochs, zero=True, number=True, after=False):
@@ -210,7 +210,7 @@ def the_axes(losses):
 
 MISTAKES = {
     "predicted_weights": [
-        (centimetres_as_they_are, "NaN or infinite"),
+        (centimeters_as_they_are, "NaN or infinite"),
         (own_mean_for_new_heights, "mean and std of heights"),
         (tiny_learning_rate, "from that of the best line"),
         (too_few_epochs, "from that of the best line"),

@@ -178,14 +178,14 @@ def losses_left_tensors(models, batches):
     }
 
 
-def draw(values, text, labels=True, ticks=True, colour_bar=True, **options):
+def draw(values, text, labels=True, ticks=True, color_bar=True, **options):
     figure, axis = plt.subplots()
     image = axis.imshow(values.numpy(), **options)
     if ticks:
         axis.set_xticks(range(len(text)), list(text))
     if labels:
         axis.set(xlabel="character", ylabel="unit")
-    if colour_bar:
+    if color_bar:
         figure.colorbar(image)
     return figure
 
@@ -210,7 +210,7 @@ def gradients_not_detached(rnn, x, text):
     return draw(rnn(x)[0].T, text)
 
 
-def colours_for_positive_states(rnn, x, text):
+def colors_for_positive_states(rnn, x, text):
     return draw(rnn(x)[0].detach().T, text, vmin=0, vmax=1)
 
 
@@ -222,8 +222,8 @@ def no_characters(rnn, x, text):
     return draw(rnn(x)[0].detach().T, text, ticks=False)
 
 
-def no_colour_bar(rnn, x, text):
-    return draw(rnn(x)[0].detach().T, text, colour_bar=False)
+def no_color_bar(rnn, x, text):
+    return draw(rnn(x)[0].detach().T, text, color_bar=False)
 
 
 def lines_instead(rnn, x, text):
@@ -399,10 +399,10 @@ MISTAKES = {
         (last_state_only, "a column for each position"),
         (shown_through_tanh_again, "does not show the values"),
         (gradients_not_detached, "stops with RuntimeError"),
-        (colours_for_positive_states, "the colours end at 0"),
+        (colors_for_positive_states, "the colors end at 0"),
         (no_axis_labels, "x axis has no label"),
         (no_characters, "labels of the x ticks"),
-        (no_colour_bar, "no colour bar"),
+        (no_color_bar, "no color bar"),
         (lines_instead, "no heat map"),
         (axes_returned, "expected a Figure"),
     ],

@@ -127,11 +127,11 @@ def mirrored(weights, source, written):
     return figure
 
 
-def colours_of_each_figure(weights, source, written):
+def colors_of_each_figure(weights, source, written):
     return heat_map(weights, source, written, vmin=None, vmax=None)
 
 
-def no_colour_bar(weights, source, written):
+def no_color_bar(weights, source, written):
     return heat_map(weights, source, written, colorbar=False)
 
 
@@ -355,8 +355,8 @@ MISTAKES = {
         (turned, "a row for each word read"),
         (upside_down, "the first word written is at the bottom"),
         (mirrored, "run from right to left"),
-        (colours_of_each_figure, "expected 0 to 1"),
-        (no_colour_bar, "no colour bar"),
+        (colors_of_each_figure, "expected 0 to 1"),
+        (no_color_bar, "no color bar"),
         (no_axis_labels, "x axis has no label"),
         (no_words, "labels of the x ticks"),
         (labels_backwards, "labels of the y ticks"),

@@ -197,7 +197,7 @@ def last_head_first(weights, query_tokens, key_tokens):
     return draw(weights.flip(0), query_tokens, key_tokens)
 
 
-def each_its_own_colours(weights, query_tokens, key_tokens):
+def each_its_own_colors(weights, query_tokens, key_tokens):
     return draw(weights, query_tokens, key_tokens, limits=(None, None))
 
 
@@ -416,7 +416,7 @@ MISTAKES = {
         (average_of_the_heads, "does not show its weights"),
         (turned, "is turned"),
         (last_head_first, "another head's weights"),
-        (each_its_own_colours, "expected 0 to 1 in every head"),
+        (each_its_own_colors, "expected 0 to 1 in every head"),
         (no_words, "expected one for each of the 6 words"),
         (words_at_the_wrong_axes, "expected one for each of the 6 words"),
         (no_titles, 'expected "head 1"'),
