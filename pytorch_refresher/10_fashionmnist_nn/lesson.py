@@ -245,7 +245,7 @@ def train_from_one_tensor(
         if number == 32:
             break
     reading = (time.perf_counter() - start) / (32 * BATCH_SIZE)
-    print(f"making batches alone takes {reading * loader_speed:.0%} of the time per image")
+    print(f"making batches alone takes {reading * loader_speed:.1%} of the time per image")
 
     # The transform is the same for every image and draws nothing at random. So it can run
     # once, on all images together: (N, 28, 28) bytes become one (N, 1, 28, 28) float tensor.

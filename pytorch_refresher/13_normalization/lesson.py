@@ -351,7 +351,7 @@ def accuracy(model: nn.Module, data: tuple[Tensor, Tensor]) -> float:
 
 def a_deep_network_before_training(train_data: tuple[Tensor, Tensor]) -> None:
     section("A deep network before training")
-    print("Data: the first 6,000 + 1,000 images of FashionMNIST, built in")
+    print("Data: 6,000 + 1,000 images of FashionMNIST, built in")
 
     # How different do 1,000 images still look after 1, 4 and 8 hidden layers? The spread of a
     # unit over the images, averaged over the units.

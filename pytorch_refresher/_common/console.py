@@ -2,8 +2,11 @@
 
 import argparse
 import itertools
+import logging
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import torch
@@ -30,12 +33,22 @@ def _end_lesson(kind: type[BaseException], error: BaseException, trace: object) 
         sys.__excepthook__(kind, error, trace)
 
 
+def _repeat_interrupt(unraisable: object) -> None:
+    """Send a Ctrl-C again that came where Python cannot raise it (a `sys.unraisablehook`)."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        threading.Timer(0.1, signal.raise_signal, [signal.SIGINT]).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 def prepare_console() -> None:
     """Print whatever the terminal or pipe can show, at once, and end as `_end_lesson` says."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an editor's own console may lack it
             stream.reconfigure(errors="replace", line_buffering=True)
-    sys.excepthook = _end_lesson
+    sys.excepthook, sys.unraisablehook = _end_lesson, _repeat_interrupt
+    # Without a home folder matplotlib uses a temporary one, and need not say so.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 def lesson_arguments(
@@ -50,22 +63,15 @@ def lesson_arguments(
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--practice", action="store_true", help="only mark the practice problems")
-    parser.add_argument(
-        "--figures", metavar="DIR", help="where pictures go (default: outputs/ beside the lesson)"
-    )
-    parser.add_argument("--show", action="store_true", help="also open each picture in a window")
+    add = parser.add_argument
+    add("--practice", action="store_true", help="only mark the practice problems")
+    add("--figures", metavar="DIR", help="where pictures go (default: outputs/ beside the lesson)")
+    add("--show", action="store_true", help="also open each picture in a window")
     if download:
-        parser.add_argument(
-            "--download", action="store_true", help="fetch the real dataset first and use it"
-        )
+        add("--download", action="store_true", help="fetch the real dataset first and use it")
     if device:
-        parser.add_argument(
-            "--device",
-            default="cpu",
-            choices=["cpu", "cuda", "mps", "xpu", "auto"],
-            help="where to compute (default: cpu)",
-        )
+        names = ["cpu", "cuda", "mps", "xpu", "auto"]
+        add("--device", default="cpu", choices=names, help="where to compute (default: cpu)")
     arguments = parser.parse_args()
 
     figures.folder = Path(arguments.figures) if arguments.figures else None

@@ -1,10 +1,15 @@
 """One function a dataset: each returns what a lesson opens, real or built in, and says which."""
 
+import atexit
 import os
+import shutil
+import tempfile
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 from pytorch_refresher._common import download as fetching
+from pytorch_refresher._common.console import LessonError
 from pytorch_refresher._common.paths import SHIPPED_SAMPLES, data_folder
 from pytorch_refresher._samples import flowers, horses_and_humans
 
@@ -34,10 +39,7 @@ def fashion_mnist(download: bool = False) -> Path:
     if all(target.exists() for target in targets.values()):
         print(f"Data: the real FashionMNIST, 60,000 + 10,000 images, from {folder}")
         return folder
-    print(
-        "Data: the first 6,000 + 1,000 images of FashionMNIST, built in. "
-        "All 70,000 (31 MB): --download"
-    )
+    print("Data: 6,000 + 1,000 images of FashionMNIST, built in; all 70,000 (31 MB): --download")
     return SHIPPED_SAMPLES / "fashion_mnist"
 
 
@@ -47,25 +49,22 @@ def oxford_flowers(download: bool = False) -> Path:
     With `download` the 8,189 photographs are fetched first; without it they are used if they
     are there, and otherwise 240 pictures, drawn on first use. Raises as `fashion_mnist` does.
     """
-    folder, sample = data_folder() / "oxford_flowers", data_folder() / "sample" / "oxford_flowers"
+    folder = data_folder() / "oxford_flowers"
     if download:
         fetching.make_folder(folder, _fetch_flowers)
     if folder.exists():
         count = sum(1 for _ in (folder / "jpg").glob("*.jpg"))
         print(f"Data: the real Oxford Flowers, {count:,} photographs, from {folder}")
         return folder
-    fetching.make_folder(sample, flowers.draw)
     print("Data: drawn sample, 240 images; the real 8,189 photographs (345 MB): --download")
-    return sample
+    return _drawn("oxford_flowers", flowers.draw)
 
 
 def _fetch_flowers(folder: Path) -> None:
     """Fill `folder` with the real photographs and labels."""
     fetched = data_folder() / "downloads"
-    archive, labels = (
-        _fetch("oxford_flowers", name, fetched / name)
-        for name in ("102flowers.tgz", "imagelabels.mat")
-    )
+    archive = _fetch("oxford_flowers", "102flowers.tgz", fetched / "102flowers.tgz")
+    labels = _fetch("oxford_flowers", "imagelabels.mat", fetched / "imagelabels.mat")
     fetching.extract(archive, folder, limit=500_000_000)
     os.replace(labels, folder / "imagelabels.mat")
     archive.unlink()
@@ -77,15 +76,14 @@ def horse_or_human(download: bool = False) -> Path:
     With `download` the 1,027 + 256 images are fetched first; without it they are used if they
     are there, and otherwise 256 + 64 pictures, drawn on first use. Raises as `fashion_mnist`.
     """
-    folder, sample = data_folder() / "horse_or_human", data_folder() / "sample" / "horse_or_human"
+    folder = data_folder() / "horse_or_human"
     if download:
         fetching.make_folder(folder, _fetch_horses_and_humans)
     if folder.exists():
         print(f"Data: the real horses and humans, 1,027 + 256 images, from {folder}")
         return folder
-    fetching.make_folder(sample, horses_and_humans.draw)
     print("Data: drawn sample, 256 + 64 images; the real 1,027 + 256 (161 MB): --download")
-    return sample
+    return _drawn("horse_or_human", horses_and_humans.draw)
 
 
 def _fetch_horses_and_humans(folder: Path) -> None:
@@ -98,6 +96,19 @@ def _fetch_horses_and_humans(folder: Path) -> None:
         fetching.extract(archive, folder / part, limit=500_000_000)
     for archive in archives:
         archive.unlink()
+
+
+def _drawn(name: str, draw: Callable[[Path], None]) -> Path:
+    """The folder of a drawn sample: kept with the data, or where that fails for this run alone."""
+    folder = data_folder() / "sample" / name
+    try:
+        fetching.make_folder(folder, draw)
+    except LessonError as error:
+        print(f"The sample cannot be kept, and is drawn for this run alone. {error}")
+        folder = Path(tempfile.mkdtemp())
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        draw(folder)
+    return folder
 
 
 def text(download: bool = False) -> str:
@@ -123,6 +134,5 @@ def _fetch(dataset: str, name: str, target: Path) -> Path:
     """Download one file of SOURCES to `target`, unless it is there; return `target`."""
     source = SOURCES[dataset]
     file = source["files"][name]
-    urls = [url + name for url in source["urls"]]
-    fetching.fetch(urls, target, file["size"], file["sha256"])
+    fetching.fetch([url + name for url in source["urls"]], target, file["size"], file["sha256"])
     return target

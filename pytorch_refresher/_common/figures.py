@@ -29,18 +29,8 @@ def save_figure(figure, name: str) -> None:
         print(f"Figure saved: {path}")
     except OSError as error:
         print(f"Figure not saved: {path}: {error.strerror}. --figures DIR names another folder.")
-    if show:
-        _show(plt)
-    plt.close(figure)
-
-
-def _show(plt) -> None:
-    """Open the current figures in windows and wait until the reader has closed them."""
-    import matplotlib
-
-    if plt.get_backend().lower() in matplotlib.backends.backend_registry.list_builtin(
-        matplotlib.backends.BackendFilter.INTERACTIVE
-    ):
-        plt.show()
-    else:
+    if show and plt.get_backend().lower() == "agg":  # what is left without a screen
         print("No window: Python finds no screen, or no toolkit such as Tk to draw on it.")
+    elif show:
+        plt.show()  # waits until the reader has closed it
+    plt.close(figure)
