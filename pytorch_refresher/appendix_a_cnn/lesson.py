@@ -36,7 +36,7 @@ except ModuleNotFoundError as missing:
 
 SIDE = 150  # images are read as SIDE x SIDE pixels
 BATCH_SIZE = 32
-EPOCHS = 7
+EPOCHS = 8
 SMALL_SIDE, SMALL_EPOCHS = 48, 4  # where a comparison need not be as large
 
 
