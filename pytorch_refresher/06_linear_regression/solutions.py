@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -168,6 +169,12 @@ def loss_curves(losses: dict[str, list[float]]):
     return figure
 
 
+def _shows(line, losses: list[float]) -> bool:
+    """Whether a curve has these losses, which may have been rounded to float32."""
+    found = [float(y) for y in line.get_ydata()]
+    return len(found) == len(losses) and np.allclose(found, losses, rtol=1e-6, atol=0)
+
+
 def check_loss_curves(answer) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
@@ -189,7 +196,7 @@ def check_loss_curves(answer) -> None:
                 f"the axes has {len(lines)} curves, expected one for each of {list(losses)}",
             )
             for name, expected in losses.items():
-                found = [line for line in lines if [float(y) for y in line.get_ydata()] == expected]
+                found = [line for line in lines if _shows(line, expected)]
                 expect(
                     len(found) == 1,
                     f"no curve shows the losses of {name!r} as they are: {expected}",
@@ -219,11 +226,7 @@ def check_loss_curves(answer) -> None:
             # Which name stands at which curve: by color, as the reader sees it.
             handles = dict(zip(names, legend.legend_handles, strict=True))
             for line in lines:
-                name = next(
-                    name
-                    for name, expected in losses.items()
-                    if [float(y) for y in line.get_ydata()] == expected
-                )
+                name = next(name for name, expected in losses.items() if _shows(line, expected))
                 handle = handles[name]
                 expect(
                     not hasattr(handle, "get_color") or handle.get_color() == line.get_color(),

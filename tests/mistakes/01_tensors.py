@@ -1,4 +1,6 @@
-"""Wrong answers to the problems of lesson 01, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 01: wrong ones with a piece of their hint, and right ones."""
+
+import math
 
 import pandas as pd
 import torch
@@ -80,6 +82,58 @@ def dtype_not_passed_on(shape, dtypes):
     return {dtype: torch.ones(shape).nbytes / 1e6 for dtype in dtypes}
 
 
+def last_of_the_flat_view(depth, rows, columns):
+    cube = torch.zeros(depth, rows, columns)
+    cube.view(-1)[-1] = 1
+    return [cube, cube.dim(), math.prod(cube.shape), int(cube.max())]
+
+
+def by_comparison(depth, rows, columns):
+    elements = depth * rows * columns
+    cube = (torch.arange(elements) == elements - 1).float().reshape(depth, rows, columns)
+    return cube, len(cube.shape), elements, cube.int()[-1, -1, -1].item()
+
+
+def nested_lists(depth, rows, columns):
+    numbers = [[[0.0] * columns for _ in range(rows)] for _ in range(depth)]
+    numbers[depth - 1][rows - 1][columns - 1] = 1.0
+    cube = torch.tensor(numbers)
+    return cube, cube.ndim, cube.nelement(), round(cube.tolist()[-1][-1][-1])
+
+
+def through_numpy_copies(frame):
+    tensor = torch.from_numpy(frame.to_numpy(dtype="float32", copy=True))
+    return [tensor, pd.DataFrame(tensor.numpy().copy(), frame.index, frame.columns)]
+
+
+def column_by_column(frame):
+    columns = [torch.tensor(frame[name].tolist(), dtype=torch.float32) for name in frame]
+    tensor = torch.stack(columns, dim=1)
+    back = pd.DataFrame(dict(zip(frame.columns, tensor.T.numpy(), strict=True)))
+    return tensor, back.set_index(frame.index)
+
+
+def through_lists(frame):
+    tensor = torch.tensor(frame.values.tolist()).float()
+    return tensor, pd.DataFrame(tensor.tolist(), columns=frame.columns, index=frame.index)
+
+
+def with_nbytes(shape, dtypes):
+    return {dtype: torch.empty(shape, dtype=dtype).nbytes / 1_000_000 for dtype in dtypes}
+
+
+def with_the_storage(shape, dtypes):
+    sizes = {}
+    for dtype in dtypes:
+        sizes[dtype] = torch.ones(shape).to(dtype).untyped_storage().nbytes() * 1e-6
+    return sizes
+
+
+def without_tensors(shape, dtypes):
+    sizes = [math.prod(shape) * dtype.itemsize / 10**6 for dtype in dtypes]
+    return dict(zip(dtypes, sizes, strict=True))
+
+
 MISTAKES = {
     "marked_cube": [
         (dimensions_in_another_order, "shape"),
@@ -102,4 +156,10 @@ MISTAKES = {
         (a_list_of_sizes, "expected a dict"),
         (dtype_not_passed_on, "takes 0.24 MB"),
     ],
+}
+
+ALSO_RIGHT = {
+    "marked_cube": [last_of_the_flat_view, by_comparison, nested_lists],
+    "through_a_tensor": [through_numpy_copies, column_by_column, through_lists],
+    "megabytes": [with_nbytes, with_the_storage, without_tensors],
 }

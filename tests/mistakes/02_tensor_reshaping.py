@@ -1,4 +1,4 @@
-"""Wrong answers to the problems of lesson 02, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 02: wrong ones with a piece of their hint, and right ones."""
 
 import torch
 
@@ -85,6 +85,48 @@ def back_copied(tensor):
     return flat, flat.view(tensor.shape).clone()
 
 
+def last_dimension_moved(images):
+    return images.movedim(-1, 1)
+
+
+def two_transpositions(images):
+    return images.transpose(2, 3).transpose(1, 2).contiguous()
+
+
+def stacked_by_channel(images):
+    return torch.stack([images[..., c] for c in range(images.shape[-1])], dim=1)
+
+
+def with_none_and_an_index(model, sample):
+    return model(sample[None])[0]
+
+
+def stacked_alone(model, sample):
+    (result,) = model(torch.stack([sample])).unbind()
+    return result
+
+
+def reshaped(model, sample):
+    return model(sample.reshape(1, *sample.shape)).flatten()
+
+
+def with_reshape(tensor):
+    flat = tensor.reshape(-1)
+    return [flat, flat.reshape(tensor.shape)]
+
+
+def with_unflatten(tensor):
+    flat = tensor.clone().ravel()
+    return flat, flat.unflatten(0, tensor.shape)
+
+
+def filled_in_a_loop(tensor):
+    back = torch.empty(tensor.shape, dtype=tensor.dtype)
+    for place in torch.cartesian_prod(*map(torch.arange, tensor.shape)).view(-1, tensor.ndim):
+        back[tuple(place)] = tensor[tuple(place)]
+    return back.view(-1), back
+
+
 MISTAKES = {
     "channels_first": [
         (view_to_the_shape, "still in their old order"),
@@ -111,4 +153,10 @@ MISTAKES = {
         (flat_alone, "return 2 things"),
         (back_copied, "make back from flat"),
     ],
+}
+
+ALSO_RIGHT = {
+    "channels_first": [last_dimension_moved, two_transpositions, stacked_by_channel],
+    "predict_one": [with_none_and_an_index, stacked_alone, reshaped],
+    "flatten_and_back": [with_reshape, with_unflatten, filled_in_a_loop],
 }

@@ -1,4 +1,4 @@
-"""Wrong answers to the problems of lesson 03, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 03: wrong ones with a piece of their hint, and right ones."""
 
 import torch
 
@@ -83,6 +83,54 @@ def windows_joined(series, size, step):
     return torch.cat([series[i : i + size] for i in range(0, len(series) - size + 1, step)])
 
 
+def narrowed_first(matrix, first):
+    return matrix.narrow(0, first, len(matrix) - first)[::2, :]
+
+
+def windows_of_one_row(matrix, first):
+    return matrix[first:].unfold(0, 1, 2).squeeze(-1)
+
+
+def with_strides(matrix, first):
+    rows = (len(matrix) - first + 1) // 2
+    down, across = matrix.stride()
+    return matrix.as_strided((rows, matrix.shape[1]), (2 * down, across), first * down)
+
+
+def with_diagonal(matrix):
+    return [matrix.diagonal(), matrix.flip(1).diag()]
+
+
+def with_masks(matrix):
+    mask = torch.eye(len(matrix), dtype=torch.bool)
+    return matrix[mask], matrix[mask.fliplr()]
+
+
+def element_by_element(matrix):
+    n = len(matrix)
+    return (
+        torch.stack([matrix[i, i] for i in range(n)]),
+        torch.stack([matrix[i, -1 - i] for i in range(n)]),
+    )
+
+
+def with_unfold(series, size, step):
+    return series.unfold(0, size, step).mT
+
+
+def with_a_table_of_indices(series, size, step):
+    starts = torch.arange(0, len(series) - size + 1, step)
+    return series[starts[:, None] + torch.arange(size)]
+
+
+def with_a_while_loop(series, size, step):
+    windows, start = [], 0
+    while start + size <= len(series):
+        windows.append(series[None, start : start + size])
+        start += step
+    return torch.cat(windows)
+
+
 MISTAKES = {
     "every_other_row": [
         (every_other_column, "all its 4 columns"),
@@ -109,4 +157,10 @@ MISTAKES = {
         (unfold_as_it_comes, "changed places"),
         (windows_joined, "windows, moments, measurements"),
     ],
+}
+
+ALSO_RIGHT = {
+    "every_other_row": [narrowed_first, windows_of_one_row, with_strides],
+    "diagonals": [with_diagonal, with_masks, element_by_element],
+    "sliding_windows": [with_unfold, with_a_table_of_indices, with_a_while_loop],
 }

@@ -1,4 +1,6 @@
-"""Wrong answers to the problems of lesson 04, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 04: wrong ones with a piece of their hint, and right ones."""
+
+import itertools
 
 import torch
 
@@ -182,6 +184,73 @@ def error_not_caught(tensors):
     }
 
 
+def with_std_mean(x, dim=None):
+    std, mean = torch.std_mean(x, dim, keepdim=True)
+    return x.sub(mean).div(std)
+
+
+def by_its_definition(x, dim=None):
+    dims = tuple(range(x.ndim)) if dim is None else (dim,)
+    count = 1
+    for each in dims:
+        count *= x.shape[each]
+    centered = x - x.sum(dims, keepdim=True) / count
+    return centered / ((centered**2).sum(dims, keepdim=True) / (count - 1)) ** 0.5
+
+
+def slice_by_slice(x, dim=None):
+    if dim is None:
+        return (x - x.mean()) / x.var().sqrt()
+    slices = x.movedim(dim, -1).reshape(-1, x.shape[dim])
+    rows = torch.stack([(row - row.mean()) / row.std() for row in slices])
+    return rows.view(x.movedim(dim, -1).shape).movedim(-1, dim)
+
+
+def of_pytorch(a, b):
+    return torch.cosine_similarity(a, b, dim=-1)
+
+
+def unit_vectors_first(a, b):
+    a = a / torch.linalg.vector_norm(a, dim=-1, keepdim=True)
+    b = b / torch.linalg.vector_norm(b, dim=-1, keepdim=True)
+    return torch.einsum("...d,...d->...", a, b)
+
+
+def products_of_matrices(a, b):
+    def dot(left, right):
+        return (left.unsqueeze(-2) @ right.unsqueeze(-1)).squeeze(-1).squeeze(-1)
+
+    return dot(a, b) * (dot(a, a) * dot(b, b)).rsqrt()
+
+
+def by_the_rule(tensors):
+    return {
+        (left, right): (len(a), b.shape[1]) if a.shape[1] == len(b) else None
+        for left, a in tensors.items()
+        for right, b in tensors.items()
+    }
+
+
+def size_of_the_product(tensors):
+    shapes = dict.fromkeys(itertools.product(tensors, repeat=2))
+    for left, right in shapes:
+        try:
+            shapes[left, right] = torch.matmul(tensors[left], tensors[right]).size()
+        except RuntimeError:
+            continue
+    return shapes
+
+
+def lists_of_sizes(tensors):
+    shapes = {}
+    for left, right in itertools.product(tensors, tensors):
+        product = None
+        if tensors[left].size(-1) == tensors[right].size(0):
+            product = list(torch.einsum("nk,km->nm", tensors[left], tensors[right]).shape)
+        shapes[left, right] = product
+    return shapes
+
+
 MISTAKES = {
     "normalize": [
         (brackets_forgotten, "lacks brackets"),
@@ -220,4 +289,10 @@ MISTAKES = {
         (names_glued_together, "a tuple of two names"),
         (error_not_caught, "mat1 and mat2 shapes cannot be multiplied"),
     ],
+}
+
+ALSO_RIGHT = {
+    "normalize": [with_std_mean, by_its_definition, slice_by_slice],
+    "cosine_similarity": [of_pytorch, unit_vectors_first, products_of_matrices],
+    "product_shapes": [by_the_rule, size_of_the_product, lists_of_sizes],
 }

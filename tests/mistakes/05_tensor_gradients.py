@@ -1,4 +1,4 @@
-"""Wrong answers to the problems of lesson 05, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 05: wrong ones with a piece of their hint, and right ones."""
 
 import torch
 
@@ -249,6 +249,87 @@ def explanation_forgotten(w, x, y, rate):
     return measured(w, x, y)
 
 
+def with_autograd_grad(f, values):
+    variables = [torch.tensor(value, requires_grad=True) for value in values]
+    return torch.stack(torch.autograd.grad(f(*variables), variables))
+
+
+def one_tensor_for_all(f, values):
+    point = torch.tensor(values, requires_grad=True)
+    f(*point).backward()
+    return point.grad
+
+
+def with_func_grad(f, values):
+    point = torch.tensor(values)
+    return torch.func.grad(lambda variables: f(*variables.unbind()))(point)
+
+
+def one_variable_at_a_time(f, values):
+    gradient = torch.zeros(len(values))
+    for place in range(len(values)):
+        variables = [torch.tensor(value) for value in values]
+        variables[place].requires_grad_()
+        f(*variables).backward()
+        gradient[place] = variables[place].grad
+    return gradient
+
+
+def losses_of_a_group_summed(w, batches, group):
+    rows = []
+    while len(rows) < len(batches) // group:
+        first = len(rows) * group
+        loss = sum(loss_of(w, batch) for batch in batches[first : first + group])
+        rows.append(torch.autograd.grad(loss, w)[0])
+    return torch.stack(rows)
+
+
+def differences_of_a_running_sum(w, batches, group):
+    w.grad = torch.zeros_like(w)
+    sums = [w.grad.clone()]
+    for number, batch in enumerate(batches, start=1):
+        loss_of(w, batch).backward()
+        if number % group == 0:
+            sums.append(w.grad.clone())
+    return torch.stack(sums).diff(dim=0)
+
+
+def with_an_optimizer(w, batches, group):
+    optimizer = torch.optim.SGD([w], lr=0.0)
+    rows = torch.zeros(len(batches) // group, len(w))
+    for number, batch in enumerate(batches):
+        if number % group == 0:
+            optimizer.zero_grad()
+        loss_of(w, batch).backward()
+        rows[number // group] = w.grad
+    return rows
+
+
+def step_of_an_optimizer(w, x, y, rate):
+    optimizer = torch.optim.SGD([w], lr=rate)
+    optimizer.zero_grad()
+    torch.nn.functional.mse_loss(x @ w, y).backward()
+    optimizer.step()
+    return torch.nn.functional.mse_loss(x @ w, y).detach(), dict(RIGHT)
+
+
+def copied_into_w(w, x, y, rate):
+    (gradient,) = torch.autograd.grad((x @ w - y).square().mean(), w)
+    with torch.no_grad():
+        w.copy_(w - rate * gradient)
+        measurement = (x @ w - y).pow(2).sum() / len(y)
+    return [measurement, dict(measurement="saves work", update="needed") | RIGHT]
+
+
+def through_detached_w(w, x, y, rate):
+    if w.grad is not None:
+        w.grad.zero_()
+    ((y - x @ w) ** 2).mean().backward()
+    w.detach().sub_(w.grad, alpha=rate)
+    with torch.inference_mode():
+        return ((x @ w - y) ** 2).mean(), RIGHT
+
+
 MISTAKES = {
     "gradient_at": [
         (value_of_f, "it returns f's value"),
@@ -287,4 +368,14 @@ MISTAKES = {
         (training_under_no_grad, "what does backward() say then?"),
         (explanation_forgotten, "return 2 things"),
     ],
+}
+
+ALSO_RIGHT = {
+    "gradient_at": [with_autograd_grad, one_tensor_for_all, with_func_grad, one_variable_at_a_time],
+    "grouped_gradients": [
+        losses_of_a_group_summed,
+        differences_of_a_running_sum,
+        with_an_optimizer,
+    ],
+    "step_and_measure": [step_of_an_optimizer, copied_into_w, through_detached_w],
 }

@@ -1,8 +1,10 @@
-"""Wrong answers to the problems of lesson 06, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 06: wrong ones with a piece of their hint, and right ones."""
 
 import copy
 
+import matplotlib.figure
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from torch import nn
 
@@ -208,6 +210,93 @@ def the_axes(losses):
     return plot(losses).axes[0]
 
 
+def by_hand(heights, weights, new_heights):
+    mean, std = heights.mean(), heights.std()
+    x = (heights - mean) / std
+    slope, intercept = torch.zeros(()), torch.zeros(())
+    for _ in range(300):
+        errors = slope * x + intercept - weights
+        slope = slope - 0.1 * 2 * (errors * x).mean()
+        intercept = intercept - 0.1 * 2 * errors.mean()
+    return slope * (new_heights - mean) / std + intercept
+
+
+def targets_standardized_too(heights, weights, new_heights):
+    (mean, std), (mean_y, std_y) = [(t.mean(), t.std()) for t in (heights, weights)]
+    model = line((heights - mean) / std, (weights - mean_y) / std_y, lr=0.2)
+    model.requires_grad_(False)
+    return model((new_heights - mean) / std) * std_y + mean_y
+
+
+def with_lbfgs_in_meters(heights, weights, new_heights):
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(model((heights - 170) / 100), weights)
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        optimizer.step(closure)
+    with torch.inference_mode():
+        return model((new_heights - 170) / 100)
+
+
+def with_closures(model, inputs, targets, lr, epochs):
+    losses = {}
+    for kind in (ADAM, SGD):
+        trained = copy.deepcopy(model)
+        optimizer = kind(trained.parameters(), lr)
+
+        def closure(trained=trained, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(trained(inputs), targets)
+            loss.backward()
+            return loss
+
+        losses[kind.__name__] = [optimizer.step(closure).item() for _ in range(epochs)]
+    return losses
+
+
+def side_by_side(model, inputs, targets, lr, epochs):
+    models = [copy.deepcopy(model), copy.deepcopy(model)]
+    optimizers = [SGD(models[0].parameters(), lr=lr), ADAM(models[1].parameters(), lr=lr)]
+    curves = torch.zeros(2, epochs)
+    for epoch in range(epochs):
+        for number, (trained, optimizer) in enumerate(zip(models, optimizers, strict=True)):
+            loss = (trained(inputs) - targets).square().mean()
+            curves[number, epoch] = loss.detach()
+            trained.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return dict(zip(("SGD", "Adam"), curves.tolist(), strict=True))
+
+
+def without_pyplot(losses):
+    figure = matplotlib.figure.Figure(figsize=(6, 4))
+    axis = figure.add_subplot()
+    for values in losses.values():
+        axis.semilogy(np.arange(len(values)) + 1.0, np.array(values), marker="o")
+    axis.set_xlabel("Epoch")
+    axis.set_ylabel("Loss")
+    axis.grid(True)
+    figure.legend(axis.get_lines(), list(losses))
+    return figure
+
+
+def tensors_plotted(losses):
+    figure = plt.figure()
+    plt.yscale("log")
+    for values in losses.values():
+        plt.plot(torch.arange(1, len(values) + 1).numpy(), torch.tensor(values).numpy(), "--")
+    plt.legend(list(losses), title="optimizer")
+    plt.xlabel("epoch")
+    plt.ylabel("loss (MSE)")
+    return figure
+
+
 MISTAKES = {
     "predicted_weights": [
         (centimeters_as_they_are, "NaN or infinite"),
@@ -246,4 +335,10 @@ MISTAKES = {
         (legend_in_another_order, "to another curve"),
         (the_axes, "expected a Figure"),
     ],
+}
+
+ALSO_RIGHT = {
+    "predicted_weights": [by_hand, targets_standardized_too, with_lbfgs_in_meters],
+    "compare_optimizers": [with_closures, side_by_side],
+    "loss_curves": [without_pyplot, tensors_plotted],
 }

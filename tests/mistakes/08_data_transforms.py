@@ -1,11 +1,16 @@
-"""Wrong answers to the problems of lesson 08, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 08: wrong ones with a piece of their hint, and right ones."""
 
+import dataclasses
 import random
 
+import matplotlib.figure
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision import transforms
+from torchvision.transforms import v2
 
 
 def drawn(pictures):
@@ -268,6 +273,113 @@ def the_tensor(size):
     return Patch(size)(torch.rand(3, 20, 20))
 
 
+def all_pictures_in_a_grid(image, augmentations):
+    figure = matplotlib.figure.Figure(figsize=(6, 6))
+    titles = ["original", *augmentations]
+    pictures = [image] + [augment(image) for augment in augmentations.values()]
+    for place, (title, picture) in enumerate(zip(titles, pictures, strict=True), 1):
+        axis = figure.add_subplot(2, 2, place, title=title, xticks=[], yticks=[])
+        array = np.asarray(picture)
+        axis.imshow(array if array.shape[-1] == 3 else array.transpose(1, 2, 0))
+    return figure
+
+
+def all_as_tensors(image, augmentations):
+    shown = {"original": lambda same: same, **augmentations}
+    figure, axes = plt.subplots(len(shown), 1)
+    for axis, name in zip(axes, shown, strict=True):
+        picture = shown[name](image)
+        if not isinstance(picture, Tensor):
+            picture = transforms.functional.to_tensor(picture)
+        axis.imshow(picture.movedim(0, -1))
+        axis.title.set_text(name)
+    return figure
+
+
+def all_as_pil_pictures(image, augmentations):
+    columns = len(augmentations) + 3  # some panels stay empty
+    figure, axes = plt.subplots(2, columns)
+    axes[0, 0].imshow(np.array(image) / 255)
+    axes[0, 0].set_title("original")
+    for axis, (name, augment) in zip(axes.flat[1:], augmentations.items(), strict=False):
+        picture = augment(image)
+        if torch.is_tensor(picture):
+            picture = transforms.ToPILImage()(picture)
+        axis.imshow(picture, extent=(0, 1, 0, 1))
+        axis.set_title(f"{name}", fontsize=6)
+    return figure
+
+
+def of_version_2(resize, crop, mean, std):
+    start = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
+    end = v2.Normalize(mean, std)
+    train = [v2.RandomResizedCrop((crop, crop), antialias=True), v2.RandomHorizontalFlip(0.5)]
+    validation = [v2.Resize(resize, antialias=True), v2.CenterCrop(crop)]
+    return v2.Compose([*start, *train, end]), v2.Compose([*start, *validation, end])
+
+
+def functions(resize, crop, mean, std):
+    f = transforms.functional
+    mean, std = torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
+
+    def finish(picture):
+        return (f.pil_to_tensor(picture) / 255 - mean) / std
+
+    def train(picture):
+        picture = transforms.RandomResizedCrop(crop)(picture)
+        return finish(f.hflip(picture) if torch.rand(()) < 0.5 else picture)
+
+    def validation(picture):
+        width, height = picture.size
+        scale = resize / min(width, height)
+        picture = picture.resize((int(width * scale), int(height * scale)), Image.BILINEAR)
+        left, top = round((picture.width - crop) / 2), round((picture.height - crop) / 2)
+        return finish(picture.crop((left, top, left + crop, top + crop)))
+
+    return [train, validation]
+
+
+def with_sequential(resize, crop, mean, std):
+    end = torch.nn.Sequential(transforms.Normalize(mean, std))
+    train = torch.nn.Sequential(
+        transforms.RandomHorizontalFlip(), transforms.RandomResizedCrop(crop)
+    )
+    validation = torch.nn.Sequential(transforms.Resize(resize), transforms.CenterCrop(crop))
+    to_tensor = transforms.ToTensor()
+    return lambda p: end(to_tensor(train(p))), lambda p: end(to_tensor(validation(p)))
+
+
+@dataclasses.dataclass
+class HidePatch:
+    """Multiplies by a mask of ones and zeros."""
+
+    size: int
+
+    def __call__(self, image):
+        mask = torch.ones_like(image[:1])
+        _, height, width = image.shape
+        left = int(torch.randint(0, width - self.size + 1, (1,)))
+        top = int(torch.randint(0, height - self.size + 1, (1,)))
+        mask[:, top : top + self.size].narrow(2, left, self.size).fill_(0)
+        return image * mask
+
+
+def with_a_module(size):
+    class HidePatch(torch.nn.Module):
+        def forward(self, image):
+            rows, columns = (
+                (torch.arange(n) - torch.randint(n - size + 1, (1,))).clamp(-1, size)
+                for n in image.shape[1:]
+            )
+            inside = lambda places: (places >= 0) & (places < size)  # noqa: E731
+            return image.masked_fill(inside(rows)[:, None] & inside(columns), 0)
+
+        def __repr__(self):
+            return "HidePatch(size=" + str(size) + ")"
+
+    return HidePatch()
+
+
 MISTAKES = {
     "augmentation_figure": [
         (one_after_the_other, "give each the original"),
@@ -310,4 +422,10 @@ MISTAKES = {
         (the_class_itself, "that is the class"),
         (the_tensor, "cannot be called"),
     ],
+}
+
+ALSO_RIGHT = {
+    "augmentation_figure": [all_pictures_in_a_grid, all_as_tensors, all_as_pil_pictures],
+    "train_and_validation_pipelines": [of_version_2, functions, with_sequential],
+    "hide_patch": [HidePatch, with_a_module],
 }

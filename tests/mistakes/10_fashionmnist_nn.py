@@ -1,4 +1,4 @@
-"""Wrong answers to the problems of lesson 10, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 10: wrong ones with a piece of their hint, and right ones."""
 
 import copy
 
@@ -214,6 +214,109 @@ def axes_for_the_figure(model, images, labels, classes, count):
     return plt.subplots()[1]
 
 
+class Layers(nn.Module):
+    """A network that calls its layers in forward()."""
+
+    def __init__(self, hidden):
+        super().__init__()
+        self.first = nn.Linear(28 * 28, 128)
+        self.hidden = nn.ModuleList(nn.Linear(128, 128) for _ in range(hidden - 1))
+        self.last = nn.Linear(128, 10)
+
+    def forward(self, images):
+        features = nn.functional.relu(self.first(images.view(len(images), -1)))
+        for layer in self.hidden:
+            features = layer(features).clamp(min=0)
+        return nn.functional.log_softmax(self.last(features), dim=-1)
+
+
+def own_module(train_batches, test_batches, epochs):
+    models = [Layers(hidden) for hidden in (1, 3)]
+    optimizers = [torch.optim.Adam(model.parameters()) for model in models]
+    for _ in range(epochs):
+        for images, labels in train_batches:
+            for model, optimizer in zip(models, optimizers, strict=True):
+                model.zero_grad()
+                nn.functional.nll_loss(model(images), labels).backward()
+                optimizer.step()
+    answers = torch.cat([labels for _, labels in test_batches])
+    accuracies = []
+    for model in models:
+        found = torch.cat([model(images).max(dim=1).indices for images, _ in test_batches])
+        accuracies.append((found == answers).float().mean().item())
+    return [models[1], *accuracies]
+
+
+def hidden_layers_inserted(train_batches, test_batches, epochs):
+    shallow, deep = network(784, 128, 10), network(784, 128, 128, 10)
+    deep.insert(3, nn.Linear(128, 128))
+    deep.insert(4, nn.ReLU(inplace=True))
+    for model in (deep, shallow):
+        fit(model, train_batches, epochs, nn.NLLLoss(reduction="mean"))
+    return deep, accuracy(shallow, test_batches), accuracy(deep, test_batches)
+
+
+def waiting_counted(*given):
+    return early_stopping(*given, keep=snapshot, better=lower_than_best)
+
+
+def whole_model_copied(model, train_one_epoch, validate, patience, max_epochs):
+    losses, copies = [], []
+    while len(losses) < max_epochs:
+        train_one_epoch()
+        losses.append(validate())
+        copies.append(copy.deepcopy(model))
+        if len(losses) - losses.index(min(losses)) > patience:
+            break
+    best = losses.index(min(losses))
+    model.load_state_dict(copies[best].state_dict())
+    return [best + 1, losses]
+
+
+def tensors_cloned(model, train_one_epoch, validate, patience, max_epochs):
+    best, losses, left = (float("inf"), 0, {}), [], patience
+    for epoch in range(max_epochs):
+        train_one_epoch()
+        loss = validate()
+        losses += [loss]
+        left -= 1
+        if loss < best[0]:
+            best = loss, epoch + 1, {n: p.detach().clone() for n, p in model.named_parameters()}
+            left = patience
+        if not left:
+            break
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(best[2][name])
+    return best[1], losses
+
+
+def one_image_after_the_other(model, images, labels, classes, count):
+    from matplotlib.figure import Figure
+
+    figure, shown = Figure(), 0
+    for image, label in zip(images, labels, strict=True):
+        guess = int(model(image.unsqueeze(0)).argmax())
+        if guess != label and shown < count:
+            shown += 1
+            axis = figure.add_subplot(3, 3, shown)
+            axis.imshow(image[0], cmap="gray")
+            axis.set_title(f"predicted: {classes[guess]}\ntrue: {classes[label]}")
+    return figure
+
+
+def a_grid_with_empty_axes(model, images, labels, classes, count):
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(3, 4)
+    guesses = model(images).detach().exp().topk(1).indices.squeeze(1)
+    wrong = [i for i, (a, b) in enumerate(zip(guesses, labels, strict=True)) if a != b]
+    for axis, index in zip(axes.flat, wrong[:count], strict=False):
+        axis.imshow(images[index].permute(1, 2, 0).expand(-1, -1, 3).numpy())
+        axis.set_title(f"{classes[labels[index]]} taken for {classes[guesses[index]]}")
+    return figure
+
+
 MISTAKES = {
     "compare_depths": [
         (two_hidden_layers, "your model has 3"),
@@ -244,4 +347,10 @@ MISTAKES = {
         (gradients_in_the_picture, "requires grad"),
         (axes_for_the_figure, "is a Axes, expected a Figure"),
     ],
+}
+
+ALSO_RIGHT = {
+    "compare_depths": [own_module, hidden_layers_inserted],
+    "train_with_early_stopping": [waiting_counted, whole_model_copied, tensors_cloned],
+    "misclassified_figure": [one_image_after_the_other, a_grid_with_empty_axes],
 }

@@ -1,4 +1,4 @@
-"""Wrong answers to the problems of lesson 15, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 15: wrong ones with a piece of their hint, and right ones."""
 
 import math
 
@@ -124,6 +124,73 @@ def in_bits(q, k):
     return both(q, k, lambda weights: torch.special.entr(weights).sum(dim=-1).mean() / math.log(2))
 
 
+def with_einsum(q, k, v, mask=None):
+    scores = torch.einsum("...ld,...sd->...ls", q, k) * q.shape[-1] ** -0.5
+    if mask is not None:
+        scores = torch.where(mask.bool(), scores, -torch.inf)
+    exponentials = scores.exp()
+    weights = exponentials / exponentials.sum(dim=-1, keepdim=True)
+    return [torch.einsum("...ls,...sd->...ld", weights, v), weights]
+
+
+def queries_scaled_and_mask_added(q, k, v, mask=None):
+    scores = torch.matmul(q / math.sqrt(q.shape[-1]), k.swapaxes(-1, -2))
+    if mask is not None:
+        scores += torch.zeros(mask.shape).masked_fill(~mask.bool(), -math.inf)
+    weights = torch.exp(torch.log_softmax(scores, -1))
+    return torch.matmul(weights, v), weights
+
+
+def query_by_query(q, k, v, mask=None):
+    rows = []
+    for place in range(q.size(-2)):
+        scores = (q[..., place, None, :] * k).sum(dim=-1) / q.size(-1) ** 0.5
+        if mask is not None:
+            scores[~(mask.bool()[..., place, :].expand_as(scores))] = float("-inf")
+        rows.append(scores.softmax(dim=-1))
+    weights = torch.stack(rows, dim=-2)
+    return (weights[..., None] * v[..., None, :, :]).sum(dim=-2), weights
+
+
+def of_pytorch(x):
+    return torch.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+
+
+def with_comparison_of_places(x):
+    places = torch.arange(x.size(1))
+    return attend(x, x, x, places <= places[:, None])[0]
+
+
+def position_by_position(x):
+    outputs = [attend(x[:, i : i + 1], x[:, : i + 1], x[:, : i + 1])[0] for i in range(x.size(1))]
+    return torch.cat(outputs, dim=1)
+
+
+def with_special_entr(q, k):
+    return both(q, k, lambda weights: torch.special.entr(weights).sum(dim=-1).mean())
+
+
+def with_a_distribution(q, k):
+    def entropy_of(logits):
+        return torch.distributions.Categorical(logits=logits).entropy().mean()
+
+    scores = torch.einsum("bld,bsd->bls", q, k)
+    return [entropy_of(scores / q.size(-1) ** 0.5), entropy_of(scores)]
+
+
+def row_by_row(q, k):
+    means = []
+    for scale in (math.sqrt(q.size(-1)), 1):
+        entropies = []
+        for queries, keys in zip(q, k, strict=True):
+            for query in queries:
+                weights = (keys @ query / scale).softmax(dim=0)
+                weights = weights[weights > 0]
+                entropies.append(-(weights * weights.log()).sum())
+        means.append(sum(entropies) / len(entropies))
+    return tuple(means)
+
+
 MISTAKES = {
     "scaled_dot_product_attention": [
         (softmax_over_queries, "which dimension does your softmax run over?"),
@@ -155,4 +222,10 @@ MISTAKES = {
         (plain_numbers, "is a float, expected a Tensor"),
         (in_bits, "the right shape"),
     ],
+}
+
+ALSO_RIGHT = {
+    "scaled_dot_product_attention": [with_einsum, queries_scaled_and_mask_added, query_by_query],
+    "causal_self_attention": [of_pytorch, with_comparison_of_places, position_by_position],
+    "entropy_with_and_without_scaling": [with_special_entr, with_a_distribution, row_by_row],
 }
