@@ -29,11 +29,7 @@ ANSWERS = {
     if (path := PROJECT / "tests" / "mistakes" / f"{lesson.name}.py").exists()
 }
 MISTAKES = {lesson: answers.MISTAKES for lesson, answers in ANSWERS.items()}
-ALSO_RIGHT = {
-    lesson: answers.ALSO_RIGHT
-    for lesson, answers in ANSWERS.items()
-    if hasattr(answers, "ALSO_RIGHT")
-}
+ALSO_RIGHT = {lesson: answers.ALSO_RIGHT for lesson, answers in ANSWERS.items()}
 
 
 def check_of(lesson, name):
@@ -69,8 +65,9 @@ def test_the_stub_says_what_to_return(lesson, name):
 
 
 @each_problem
-def test_two_mistakes_or_more_are_known(lesson, name):
+def test_two_mistakes_and_two_other_right_answers_or_more_are_known(lesson, name):
     assert len(MISTAKES[lesson][name]) >= 2
+    assert len(ALSO_RIGHT[lesson][name]) >= 2
 
 
 @pytest.mark.parametrize(
