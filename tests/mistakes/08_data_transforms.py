@@ -291,7 +291,7 @@ def all_as_tensors(image, augmentations):
         picture = shown[name](image)
         if not isinstance(picture, Tensor):
             picture = transforms.functional.to_tensor(picture)
-        axis.imshow(picture.movedim(0, -1))
+        axis.imshow(picture.movedim(0, -1).numpy())
         axis.title.set_text(name)
     return figure
 

@@ -300,7 +300,7 @@ def one_image_after_the_other(model, images, labels, classes, count):
         if guess != label and shown < count:
             shown += 1
             axis = figure.add_subplot(3, 3, shown)
-            axis.imshow(image[0], cmap="gray")
+            axis.imshow(image[0].numpy(), cmap="gray")
             axis.set_title(f"predicted: {classes[guess]}\ntrue: {classes[label]}")
     return figure
 
