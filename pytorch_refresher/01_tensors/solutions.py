@@ -65,7 +65,7 @@ def check_through_a_tensor(answer) -> None:
             f"the index came back as {list(back.index)}, expected {labels}",
         )
         # torch.tensor would refuse a column that holds tensors or text, so look at the type first.
-        # From tensor.tolist() it is float64 and holds float32's numbers: 1.68 became 1.67999995.
+        # From tensor.tolist() it is float64 and holds float32's numbers: 1.68 became 1.6799999...
         types = set(back.dtypes.astype(str))
         expect(
             types == {"float32"}

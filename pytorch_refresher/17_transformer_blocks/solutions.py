@@ -270,6 +270,9 @@ def check_train_a_stack(answer) -> None:
             for name, parameter in block.named_parameters():
                 parameter.copy_(kept[name])
         expect(used, f"block {number} has no effect on the logits: is it called?")
+    # With each thing there twice, attention averages over the same values, and so does a mean.
+    with torch.no_grad():
+        twice = model(new_x.repeat(1, 2, 1))
     accuracy = (logits.argmax(dim=1) == new_labels).float().mean().item()
     expect(
         accuracy > 0.65,
@@ -277,3 +280,8 @@ def check_train_a_stack(answer) -> None:
         "and do the blocks see the things before they are averaged?",
     )
     expect(accuracy >= 0.9, f"{accuracy:.1%} of new samples are right, at least 90% are asked for")
+    expect(
+        torch.allclose(twice, logits, rtol=1e-2, atol=1e-2),
+        "the logits change when each thing is there twice: take the mean over the things, "
+        "not their sum",
+    )

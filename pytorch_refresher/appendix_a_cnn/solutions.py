@@ -1,5 +1,6 @@
 """Appendix A: one answer to each practice problem, and the checks that mark yours."""
 
+import contextlib
 import copy
 import math
 import os
@@ -253,6 +254,16 @@ def small_training(seed: int, stop_in: int | None = None):
     return model, optimizer, train_one_epoch, ran
 
 
+class _Harmful:
+    """A stranger's object: unpickling it runs a call, here one that makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
 def weights_of(model: nn.Module) -> Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
@@ -326,3 +337,18 @@ def check_train_with_checkpoints(answer) -> None:
                 "name, then os.replace() it",
             )
         go_on(4, 5, 2, "after a write that failed")
+
+        model, optimizer, train_one_epoch, ran = small_training(5)
+        count = answer(path, model, optimizer, train_one_epoch, 1)
+        case = "with 5 epochs done and 1 asked for"
+        expect(not ran, f"{case}, train_one_epoch() must not run, yours ran {len(ran)} times")
+        expect(count == 0, f"{case}, return 0, you return {count}: this call has trained none")
+
+        ran_a_call = Path(folder) / "ran a call"
+        torch.save(_Harmful(ran_a_call), path)
+        with contextlib.suppress(Exception):  # right answers refuse the file
+            answer(path, *small_training(6)[:3], 1)
+        expect(
+            not ran_a_call.exists(),
+            "loading a stranger's file ran what the file says: torch.load with weights_only=True",
+        )

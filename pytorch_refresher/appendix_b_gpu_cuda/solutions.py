@@ -137,6 +137,11 @@ def train_accumulated(
     return steps
 
 
+def _relative_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """A mean over samples in which outputs and targets must not change places."""
+    return ((outputs - targets) ** 2 / (1 + targets**2)).mean()
+
+
 def _trained(
     model: nn.Module,
     batches: list,
@@ -148,6 +153,7 @@ def _trained(
     only_last: bool = False,
     drop_rest: bool = False,
     step_each: bool = False,
+    swapped: bool = False,
 ) -> nn.Module:
     """A copy of `model`, trained in the right way, or in the wrong one that the flags name."""
     stale = [parameter.grad.clone() for parameter in model.parameters()]
@@ -162,8 +168,8 @@ def _trained(
         for inputs, targets in group:
             if only_last:
                 optimizer.zero_grad()
-            loss = nn.functional.mse_loss(model(inputs), targets)
-            (loss / divide_by(group, every)).backward()
+            pair = (targets, model(inputs)) if swapped else (model(inputs), targets)
+            (_relative_loss(*pair) / divide_by(group, every)).backward()
             if step_each:
                 optimizer.step()
         if not step_each:
@@ -192,6 +198,7 @@ def check_train_accumulated(answer) -> None:
             "the gradients of one step take part in the next: zero_grad() after each step": {
                 "never_zero": True
             },
+            "criterion takes the outputs first, then the targets": {"swapped": True},
             "zero_grad() comes between the batches of a group: only the last one counts": {
                 "only_last": True
             },
@@ -203,7 +210,7 @@ def check_train_accumulated(answer) -> None:
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
         optimizer.register_step_post_hook(lambda *_, taken=taken: taken.append(1))
         model.register_forward_pre_hook(lambda _, inputs, sizes=sizes: sizes.append(len(inputs[0])))
-        result = answer(model, optimizer, nn.MSELoss(), batches, every)
+        result = answer(model, optimizer, _relative_loss, batches, every)
 
         steps = math.ceil(count / every)
         setting = f"{count} batches, accumulation_steps={every}"

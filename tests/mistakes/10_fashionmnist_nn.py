@@ -208,6 +208,18 @@ def gradients_in_the_picture(model, images, labels, classes, count):
     return figure
 
 
+def one_picture_not_expected(model, images, labels, classes, count):
+    import matplotlib.pyplot as plt
+
+    guesses = model(images).argmax(dim=1)
+    wrong = errors(guesses, labels)[:count]
+    figure, axes = plt.subplots(1, len(wrong))
+    for axis, index in zip(axes, wrong, strict=True):
+        axis.imshow(images[index, 0].numpy())
+        axis.set_title(f"{classes[guesses[index]]}, not {classes[labels[index]]}")
+    return figure
+
+
 def axes_for_the_figure(model, images, labels, classes, count):
     import matplotlib.pyplot as plt
 
@@ -345,6 +357,7 @@ MISTAKES = {
         (true_class_only, "lacks the predicted class"),
         (from_the_end, "in their order"),
         (gradients_in_the_picture, "requires grad"),
+        (one_picture_not_expected, "stops with TypeError"),
         (axes_for_the_figure, "is a Axes, expected a Figure"),
     ],
 }

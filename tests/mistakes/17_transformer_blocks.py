@@ -320,6 +320,15 @@ def not_pooled(x, labels, num_blocks):
     return Stack(new_blocks(x, num_blocks), x.size(-1), pool=False)
 
 
+def summed_over_the_things(x, labels, num_blocks):
+    class Mistaken(Stack):
+        def forward(self, x):
+            return self.head(self.blocks(x).sum(dim=1))
+
+    model = Mistaken(new_blocks(x, num_blocks), x.size(-1))
+    return fit(model, x, labels, steps=100, lr=0.005)
+
+
 def no_blocks(x, labels, num_blocks):
     return fit(Stack([], x.size(-1)), x, labels)
 
@@ -425,6 +434,7 @@ MISTAKES = {
         (one_block, "the model holds 1 encoder block(s)"),
         (three_whatever_was_asked, "the model holds 3 encoder block(s)"),
         (not_pooled, "expected (500, 2)"),
+        (summed_over_the_things, "not their sum"),
         (no_blocks, "the model holds 0 encoder block(s)"),
         (labels_turned_around, "no better than guessing"),
         (its_accuracy, "the result is a Tensor"),

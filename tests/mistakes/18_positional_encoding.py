@@ -155,11 +155,22 @@ def with_a_heading_for_the_figure(encoding):
 
 
 def compare(
-    models, batches, test, *, lr=0.01, zero=True, step=True, evaluate=True, whole=False, passes=1
+    models,
+    batches,
+    test,
+    *,
+    lr=0.01,
+    zero=True,
+    step=True,
+    train=True,
+    evaluate=True,
+    whole=False,
+    passes=1,
 ):
     shares = {}
     for name, model in models.items():
-        model.train()
+        if train:
+            model.train()
         optimizer = torch.optim.Adam(model.parameters(), lr=lr)
         for inputs, targets in batches * passes:
             loss = F.cross_entropy(model(inputs).transpose(1, 2), targets)
@@ -181,6 +192,10 @@ def never_steps(models, batches, test):
 
 def never_zeroed(models, batches, test):
     return compare(models, batches, test, zero=False)
+
+
+def trained_in_the_mode_it_came_in(models, batches, test):
+    return compare(models, batches, test, train=False)
 
 
 def measured_in_training_mode(models, batches, test):
@@ -262,6 +277,7 @@ MISTAKES = {
     "compare_positions": [
         (never_steps, "has not been trained"),
         (never_zeroed, "gradients zeroed for each batch"),
+        (trained_in_the_mode_it_came_in, "learned model's parameters are not those of one pass"),
         (measured_in_training_mode, "call model.eval() first"),
         (default_learning_rate, "with Adam at 0.01"),
         (two_passes, "one pass over all batches"),

@@ -309,11 +309,12 @@ def checkpointed(
     keep=("model", "optimizer", "random"),
     save=None,
     start=1,
-    result=lambda done, epochs: epochs - done,
+    weights_only=True,
+    result=lambda done, epochs: max(epochs - done, 0),
 ):
     done = 0
     if path.exists():
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=weights_only)
         done = state["epoch"]
         if "model" in keep:
             model.load_state_dict(state["model"])
@@ -380,6 +381,14 @@ def always_all_epochs(path, model, optimizer, train_one_epoch, epochs):
 
 def number_of_the_last_epoch(*given):
     return checkpointed(*given, result=lambda done, epochs: epochs)
+
+
+def fewer_than_none(*given):
+    return checkpointed(*given, result=lambda done, epochs: epochs - done)
+
+
+def loads_whatever_it_finds(*given):
+    return checkpointed(*given, weights_only=False)
 
 
 def saved_at_the_end_only(path, model, optimizer, train_one_epoch, epochs):
@@ -488,6 +497,8 @@ MISTAKES = {
         (last_epoch_again, "must run 0 times, yours ran 1"),
         (always_all_epochs, "must run 0 times, yours ran 2"),
         (number_of_the_last_epoch, "return 0, you return 2"),
+        (fewer_than_none, "return 0, you return -4"),
+        (loads_whatever_it_finds, "with weights_only=True"),
         (saved_at_the_end_only, "stopped in epoch 4, 3 epochs are done"),
         (whole_model_saved, "refuses the checkpoint"),
         (never_saved, "there is no checkpoint"),

@@ -180,6 +180,13 @@ def old_gradients_count(model, optimizer, criterion, batches, accumulation_steps
     return steps
 
 
+def targets_first(model, optimizer, criterion, batches, accumulation_steps):
+    def turned(outputs, targets):
+        return criterion(targets, outputs)
+
+    return scaled_afterwards(model, optimizer, turned, batches, accumulation_steps)
+
+
 def zeroed_for_each_batch(model, optimizer, criterion, batches, accumulation_steps):
     steps = 0
     for start in range(0, len(batches), accumulation_steps):
@@ -405,6 +412,7 @@ MISTAKES = {
         (rest_divided_by_too_many, "divide their losses by how many there are"),
         (rest_forgotten, "take part in no step"),
         (old_gradients_count, "what .grad held at the start"),
+        (targets_first, "the outputs first"),
         (zeroed_for_each_batch, "only the last one counts"),
         (never_zeroed, "zero_grad() after each step"),
         (a_step_for_each_batch, "the optimizer took 6 steps, expected 2"),
