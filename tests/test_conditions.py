@@ -1,15 +1,21 @@
-"""A lesson on a machine that is not as it should be: no home, a disk to read only, a closed pipe."""
+"""A lesson on a machine that is not as it should be: no home, nowhere to write, a closed pipe."""
 
+import errno
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
-from course import LESSONS, run
+from course import LESSONS, PACKAGE, PROJECT, run
+from matplotlib.figure import Figure
 
-from pytorch_refresher._common import datasets
+from pytorch_refresher._common import datasets, download, figures
 from pytorch_refresher._samples import flowers
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other pipes and signals")
@@ -47,6 +53,136 @@ def test_a_sample_drawn_for_one_run_is_gone_afterwards(tmp_path):
     assert os.path.isabs(folder) and not os.path.exists(folder)
 
 
+@pytest.mark.parametrize("name", ["oxford_flowers", "horse_or_human"])
+def test_a_sample_that_is_there_serves_those_who_may_not_write(name, monkeypatch, tmp_path, capsys):
+    (tmp_path / "sample" / name).mkdir(parents=True)
+    monkeypatch.setenv("PYTORCH_REFRESHER_DATA", str(tmp_path))
+    monkeypatch.setattr(download, "locked", in_vain)
+    assert getattr(datasets, name)() == tmp_path / "sample" / name
+    assert "cannot be kept" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "oxford_flowers", "horse_or_human", "text"])
+def test_a_dataset_that_is_there_serves_those_who_may_not_write(
+    name, monkeypatch, tmp_path, capsys
+):
+    files = [f"fashion_mnist/FashionMNIST/raw/{file}" for file in unpacked_names()]
+    for file in [*files, "oxford_flowers/-", "horse_or_human/-", "text/tinyshakespeare.txt"]:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    monkeypatch.setenv("PYTORCH_REFRESHER_DATA", str(tmp_path))
+    monkeypatch.setattr(download, "locked", in_vain)
+    getattr(datasets, name)(download=True)
+    assert f", from {tmp_path / name}" in capsys.readouterr().out
+
+
+def unpacked_names():
+    return [file.removesuffix(".gz") for file in datasets.SOURCES["fashion_mnist"]["files"]]
+
+
+def in_vain(target):
+    """Stands for download.locked where nothing can be written, not even the file of the lock."""
+    raise AssertionError(f"{target} is there, so no lock is needed")
+
+
+@pytest.fixture(scope="module")
+def checkout():
+    """A copy of the course that cannot be written to, where other users can read it."""
+    top = Path(tempfile.mkdtemp())
+    copy = top / "a copy"
+    skipped = shutil.ignore_patterns("__pycache__", "outputs")
+    shutil.copytree(PACKAGE, copy / PACKAGE.name, ignore=skipped)
+    sample = Path("data", "sample", "fashion_mnist")
+    shutil.copytree(PROJECT / sample, copy / sample)
+    paths = [top, *top.rglob("*")]
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    yield copy
+    for path in paths:
+        path.chmod(0o755)
+    shutil.rmtree(top)
+
+
+def as_a_stranger():
+    """Options of subprocess that run a program as a user who owns nothing here, or skip."""
+    if os.geteuid() != 0:
+        return {}  # whoever is not root cannot write to a folder without write bits
+    stranger = {"user": 65534, "group": 65534, "extra_groups": []}
+    try:
+        command = [sys.executable, "-c", "import importlib.util as u; u.find_spec('torch').origin"]
+        subprocess.run(command, **stranger, cwd="/", check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this Python cannot be read by other users")
+    return stranger
+
+
+# Standard output stays the lesson's; the peak goes to another file.
+ON_ONE_CORE = """
+import os, resource, runpy, sys
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    unit = 1 if sys.platform == "darwin" else 1024
+    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+"""
+
+
+@posix
+def test_another_user_runs_a_checkout_that_is_read_only(checkout):
+    stranger = as_a_stranger()
+    drawing = next(path for path in LESSONS if "oxford_flowers" in (path / "lesson.py").read_text())
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(  # without HOME, on one core
+        [
+            *(sys.executable, "-W", "error", "-c", ON_ONE_CORE),
+            str(checkout / PACKAGE.name / drawing.name / "lesson.py"),
+        ],
+        **stranger,
+        env=environment,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    *output, peak = done.stdout.splitlines()
+    assert any(line.startswith("The sample cannot be kept, and is drawn for") for line in output)
+    assert any(line.startswith(f"Figure not saved: {checkout}") for line in output)
+    assert not any("Figure saved" in line for line in output)
+    assert output[-1].endswith("solved.")
+    assert int(peak.removeprefix("peak ")) < 1_500_000_000
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()],
+    ids=["full disk", "Ctrl-C"],
+)
+def test_a_picture_is_saved_whole_or_not_at_all(error, monkeypatch, tmp_path, capsys):
+    def save_half(path, **look):
+        Path(path).write_bytes(b"half")
+        raise error
+
+    drawn = Figure()
+    monkeypatch.setattr(figures, "folder", tmp_path)
+    picture = tmp_path / f"{figures.lesson_number(Path(__file__).parent)}_a.png"
+    figures.save_figure(drawn, "a")
+    whole = picture.read_bytes()
+    monkeypatch.setattr(drawn, "savefig", save_half)
+    if isinstance(error, OSError):
+        figures.save_figure(drawn, "a")
+        assert f"Figure not saved: {picture}: No space left" in capsys.readouterr().out
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            figures.save_figure(drawn, "a")
+    assert list(tmp_path.iterdir()) == [picture]
+    assert picture.read_bytes() == whole
+
+
 def test_a_home_that_is_not_there_makes_no_noise(tmp_path):
     (tmp_path / "home").touch()  # a file where the folder should be: not even root can write there
     homes = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
@@ -69,7 +205,7 @@ def test_output_that_nobody_reads_ends_a_lesson_quietly(tmp_path):
     assert process.stdout.readline() == "Lesson 01: Tensors\n"
     process.stdout.close()  # as `| head -1` does
     assert process.stderr.read() == ""
-    process.wait(timeout=60)
+    assert process.wait(timeout=60) == 1
 
 
 @posix
@@ -88,4 +224,62 @@ def test_ctrl_c_ends_a_lesson_with_one_word(tmp_path):
     _, errors = process.communicate(timeout=30)
     assert errors == "\nStopped.\n"
     assert process.returncode == -signal.SIGINT  # what a shell calls status 130
-    assert not list(tmp_path.rglob("*.part"))
+
+
+BRANCHING = """
+import os, pathlib, sys, time
+if __name__ != "__main__":  # one of the two processes, as they import all of this anew
+    pathlib.Path({folder!r}, str(os.getpid())).touch()
+    time.sleep(20)
+sys.path.insert(0, {lesson!r})
+import lesson
+from pytorch_refresher._common.console import prepare_console
+
+
+def nothing(rank):
+    pass
+
+
+if __name__ == "__main__":
+    prepare_console()
+    lesson.run_processes(nothing, seconds=60)
+"""
+
+
+@posix
+def test_ctrl_c_ends_a_lesson_and_its_processes_with_one_word(tmp_path):
+    branching = next(
+        path for path in LESSONS if "def run_processes(" in (path / "lesson.py").read_text()
+    )
+    program = tmp_path / "program.py"
+    started = tmp_path / "started"
+    started.mkdir()
+    text = BRANCHING.format(lesson=str(branching), folder=str(started))
+    program.write_text(text, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    while len(list(started.iterdir())) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    # Both pipes end once the last of the processes that hold them has ended.
+    _, errors = process.communicate(timeout=30)
+    assert errors == "\nStopped.\n"
+    assert process.returncode == -signal.SIGINT
+
+
+def test_the_fault_table_names_tests_that_exist():
+    rows = [
+        line
+        for line in (PROJECT / "docs" / "faults.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ") and not line.startswith("| Fault")
+    ]
+    assert rows
+    for row in rows:
+        file, test = re.search(r"\| `(tests/test_\w+\.py)::(test_\w+)` \|$", row).groups()
+        assert f"\ndef {test}(" in (PROJECT / file).read_text(encoding="utf-8"), row

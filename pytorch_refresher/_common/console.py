@@ -73,7 +73,6 @@ def lesson_arguments(
         names = ["cpu", "cuda", "mps", "xpu", "auto"]
         add("--device", default="cpu", choices=names, help="where to compute (default: cpu)")
     arguments = parser.parse_args()
-
     figures.folder = Path(arguments.figures) if arguments.figures else None
     figures.show = arguments.show
     if not arguments.show:

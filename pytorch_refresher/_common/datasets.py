@@ -50,7 +50,7 @@ def oxford_flowers(download: bool = False) -> Path:
     are there, and otherwise 240 pictures, drawn on first use. Raises as `fashion_mnist` does.
     """
     folder = data_folder() / "oxford_flowers"
-    if download:
+    if download and not folder.exists():
         fetching.make_folder(folder, _fetch_flowers)
     if folder.exists():
         count = sum(1 for _ in (folder / "jpg").glob("*.jpg"))
@@ -77,7 +77,7 @@ def horse_or_human(download: bool = False) -> Path:
     are there, and otherwise 256 + 64 pictures, drawn on first use. Raises as `fashion_mnist`.
     """
     folder = data_folder() / "horse_or_human"
-    if download:
+    if download and not folder.exists():
         fetching.make_folder(folder, _fetch_horses_and_humans)
     if folder.exists():
         print(f"Data: the real horses and humans, 1,027 + 256 images, from {folder}")
@@ -102,7 +102,8 @@ def _drawn(name: str, draw: Callable[[Path], None]) -> Path:
     """The folder of a drawn sample: kept with the data, or where that fails for this run alone."""
     folder = data_folder() / "sample" / name
     try:
-        fetching.make_folder(folder, draw)
+        if not folder.exists():  # what is there serves also those who may not write there
+            fetching.make_folder(folder, draw)
     except LessonError as error:
         print(f"The sample cannot be kept, and is drawn for this run alone. {error}")
         folder = Path(tempfile.mkdtemp())
@@ -119,7 +120,7 @@ def text(download: bool = False) -> str:
     version of Python to the next. Raises as `fashion_mnist` does.
     """
     path = data_folder() / "text" / "tinyshakespeare.txt"
-    if download:
+    if download and not path.exists():
         _fetch("text", "input.txt", path)
     if path.exists():
         print(f"Data: Tiny Shakespeare, from {path}")
@@ -132,7 +133,6 @@ def text(download: bool = False) -> str:
 
 def _fetch(dataset: str, name: str, target: Path) -> Path:
     """Download one file of SOURCES to `target`, unless it is there; return `target`."""
-    source = SOURCES[dataset]
-    file = source["files"][name]
-    fetching.fetch([url + name for url in source["urls"]], target, file["size"], file["sha256"])
+    urls, file = SOURCES[dataset]["urls"], SOURCES[dataset]["files"][name]
+    fetching.fetch([url + name for url in urls], target, file["size"], file["sha256"])
     return target

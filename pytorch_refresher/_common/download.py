@@ -138,11 +138,9 @@ def _verify(part: Path, size: int, sha256: str, fresh: bool) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
         part.unlink()
+        cause = f"SHA-256 is {found[:8]}... instead of {sha256[:8]}...: damaged, or another file"
         # Bytes kept from an earlier try may be to blame: that deserves a try from the start.
-        failure = _GiveUp if fresh else _TryAgain
-        raise failure(
-            f"SHA-256 is {found[:8]}... instead of {sha256[:8]}...: damaged, or another file"
-        )
+        raise _GiveUp(cause) if fresh else _TryAgain(cause)
 
 
 def unpack_gzip(archive: Path, target: Path, size: int, md5: str) -> None:

@@ -1,6 +1,8 @@
 """Saving pictures, with or without a screen."""
 
 import inspect
+import os
+import tempfile
 from pathlib import Path
 
 from pytorch_refresher._common.paths import lesson_number
@@ -18,14 +20,15 @@ def save_figure(figure, name: str) -> None:
     import matplotlib.pyplot as plt
 
     lesson = Path(inspect.currentframe().f_back.f_code.co_filename).resolve().parent
-    if folder is None:
-        path = lesson / "outputs" / f"{name}.png"
-    else:
-        path = folder / f"{lesson_number(lesson)}_{name}.png"
+    beside = lesson / "outputs" / f"{name}.png"
+    path = folder / f"{lesson_number(lesson)}_{name}.png" if folder else beside
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Without the name of the drawing program, the same picture is the same bytes.
-        figure.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
+        with tempfile.TemporaryDirectory(dir=path.parent) as part:
+            # Without the name of the drawing program, the same picture is the same bytes.
+            look = {"dpi": 110, "bbox_inches": "tight", "metadata": {"Software": None}}
+            figure.savefig(f"{part}/{name}.png", **look)
+            os.replace(f"{part}/{name}.png", path)  # a Ctrl-C or a full disk leaves no torn one
         print(f"Figure saved: {path}")
     except OSError as error:
         print(f"Figure not saved: {path}: {error.strerror}. --figures DIR names another folder.")

@@ -10,6 +10,7 @@ it, each checked against the plain way. It prints only what this machine has don
 """
 
 import os
+import signal
 import socket
 import statistics
 import tempfile
@@ -483,7 +484,11 @@ def run_processes(worker: Callable, *arguments: object, seconds: float = SECONDS
     """
     end = time.monotonic() + seconds
     spawn = torch.multiprocessing.spawn
+    # Ctrl-C reaches all processes of a terminal. The two inherit that it is ignored; this one
+    # answers it and ends them.
+    answer = signal.signal(signal.SIGINT, signal.SIG_IGN)
     context = spawn(worker, args=arguments, nprocs=2, join=False, daemon=True)
+    signal.signal(signal.SIGINT, answer)
     try:
         while not context.join(timeout=0.2):
             if time.monotonic() > end:
