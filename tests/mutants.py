@@ -3,8 +3,9 @@
     python tests/mutants.py                    500 mutants of all problems
     python tests/mutants.py --count 50 15_     50 of the lessons whose folder begins so
 
-A mutant has one operator, number, name, argument or statement changed. One that is still marked
-"solved" is printed with its change: either it computes the same, or the check is to be sharpened.
+A mutant has one operator, number, name, argument or statement changed, in the answer or in a
+function or class that it builds on. One that is still marked "solved" is printed with its change:
+either it does what the problem asks for as well, or the check is to be sharpened.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import random
 import signal
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "Agg"
@@ -35,6 +37,9 @@ OPERATORS = {
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or,
     ast.Or: ast.And, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
 }  # fmt: skip
+# How a figure looks is nobody's question, and strict= only guards against other mistakes.
+UNASKED = {"strict", "layout", "figsize", "cmap", "aspect", "rotation", "xytext", "textcoords"}
+EITHER_WAY = {"max", "min", "transpose"}  # the order of their arguments says nothing
 PAIRS = ("min max", "sin cos", "mean sum", "any all", "zeros ones", "tril triu", "argmax argmin")
 NAMES = {a: b for pair in map(str.split, PAIRS) for a, b in (pair, reversed(pair))}
 
@@ -59,32 +64,62 @@ def changes(node: ast.AST) -> Iterator[Callable[[ast.AST], None]]:
     elif isinstance(node, ast.Attribute) and node.attr in NAMES:
         yield lambda n: setattr(n, "attr", NAMES[n.attr])
     elif isinstance(node, ast.Call):
-        for place in range(len(node.keywords)):
-            yield lambda n, place=place: n.keywords.pop(place)
-        if len(node.args) > 1 and not any(isinstance(a, ast.Starred) for a in node.args):
+        for place, keyword in enumerate(node.keywords):
+            if keyword.arg not in UNASKED:
+                yield lambda n, place=place: n.keywords.pop(place)
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        starred = any(isinstance(argument, ast.Starred) for argument in node.args)
+        if len(node.args) > 1 and not starred and called not in EITHER_WAY:
             yield lambda n: n.args.insert(0, n.args.pop(1))
     if isinstance(getattr(node, "body", None), list):
         keep = (ast.Return, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Pass)
         for place, statement in enumerate(node.body):
-            if not isinstance(statement, keep):
+            says = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+            if not isinstance(statement, keep) and not says:
                 yield lambda n, place=place: n.body.__setitem__(place, ast.Pass())
 
 
-def mutants(lesson, name: str) -> list[tuple[str, str]]:
-    """All mutants of a reference answer: the source of the whole module, and the change."""
+def used_by(name: str, module: ast.Module) -> list[int]:
+    """The places in `module` of an answer and of the functions and classes that it builds on."""
+    places = {getattr(node, "name", ""): place for place, node in enumerate(module.body)}
+    found, names = [], {name}
+    while new := [places[name] for name in sorted(names) if places[name] not in found]:
+        found += new
+        for place in new:
+            for statement in module.body[place].body:  # not the types of its parameters
+                nodes = ast.walk(statement)
+                names |= {node.id for node in nodes if isinstance(node, ast.Name)} & set(places)
+    return found
+
+
+def parts(node: ast.AST) -> Iterator[ast.AST]:
+    """`node` and all below it, but for what no problem asks for."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.keyword) and child.arg in UNASKED):
+            yield from parts(child)
+
+
+def mutants(lesson) -> list[tuple[str, str, str]]:
+    """All mutants of a lesson's answers: problem, source of the whole module, and the change."""
     module = ast.parse((lesson / "solutions.py").read_text(encoding="utf-8"))
-    place = next(i for i, node in enumerate(module.body) if getattr(node, "name", "") == name)
-    original = module.body[place]
+    # What several answers build on is changed once, for the first of them.
+    first = {}
+    for name in problems(lesson):
+        for place in used_by(name, module):
+            first.setdefault(place, name)
     found = []
-    for number, node in enumerate(ast.walk(original)):
-        for change in changes(node):
-            mutant = copy.deepcopy(module)
-            change(list(ast.walk(mutant.body[place]))[number])
-            texts = [ast.unparse(tree).splitlines() for tree in (original, mutant.body[place])]
-            lines = list(difflib.ndiff(*texts))
-            shown = "  ->  ".join(line[1:].strip() for line in lines if line[0] in "-+")
-            if shown:
-                found.append((ast.unparse(mutant), shown))
+    for place, name in first.items():
+        original = module.body[place]
+        for number, node in enumerate(parts(original)):
+            for change in changes(node):
+                mutant = copy.deepcopy(module)
+                change(list(parts(mutant.body[place]))[number])
+                texts = [ast.unparse(tree).splitlines() for tree in (original, mutant.body[place])]
+                lines = list(difflib.ndiff(*texts))
+                shown = "  ->  ".join(line[1:].strip() for line in lines if line[0] in "-+")
+                if shown:
+                    found.append((name, ast.unparse(mutant), shown))
     return found
 
 
@@ -92,7 +127,7 @@ def is_solved(job: tuple) -> bool:
     """Whether the check of a problem takes a mutant for a right answer."""
 
     def too_long(*_) -> None:
-        raise TimeoutError
+        raise SystemExit  # no `except Exception` of an answer or a check stops it
 
     lesson, name, source, _ = job
     if hasattr(signal, "SIGALRM"):  # Windows has none
@@ -121,18 +156,16 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="how many mutants (500)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice (0)")
     arguments = parser.parse_args()
-    chosen = [path for path in LESSONS if path.name.startswith(tuple(arguments.folders or [""]))]
-    jobs = [
-        (lesson, name, *mutant)
-        for lesson in chosen
-        for name in problems(lesson)
-        for mutant in mutants(lesson, name)
-    ]
+    begins = tuple(arguments.folders or [""])
+    complete = [path for path in LESSONS if (path / "solutions.py").exists()]
+    chosen = [path for path in complete if path.name.startswith(begins)]
+    jobs = [(lesson, *mutant) for lesson in chosen for mutant in mutants(lesson)]
     total = len(jobs)
     jobs = random.Random(arguments.seed).sample(jobs, min(arguments.count, total))
     survivors = 0
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        for job, solved in zip(jobs, pool.imap(is_solved, jobs, chunksize=4), strict=True):
+    # Unlike multiprocessing.Pool, it does not wait for ever for a worker that was killed.
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        for job, solved in zip(jobs, pool.map(is_solved, jobs, chunksize=4), strict=True):
             if solved:
                 survivors += 1
                 print(f"{job[0].name} {job[1]}: {job[3]}", flush=True)
