@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from pytorch_refresher._common.practice import expect, expect_parts, expect_type
 
@@ -42,6 +43,23 @@ def compare_depths(train_batches, test_batches, epochs: int) -> tuple[nn.Module,
     return deep, accuracy(shallow, test_batches), accuracy(deep, test_batches)
 
 
+class _Depths:
+    """A hook on all modules: how many nn.Linear the models have that saw one of `images`."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images, self.seen, self.depth, self.watched = images.flatten(1), set(), 0, False
+
+    def __call__(self, module: nn.Module, given: tuple, made) -> None:
+        if not isinstance(module, nn.Linear):
+            return
+        if module.in_features == 28 * 28:  # a model begins
+            first = given[0].detach().cpu().reshape(-1, 28 * 28)[0]
+            self.depth, self.watched = 0, bool((self.images == first).all(dim=1).any())
+        self.depth += 1
+        if module.out_features == 10 and self.watched:
+            self.seen.add(self.depth)
+
+
 def check_compare_depths(answer) -> None:
     # Ten patterns under noise: a trained model tells them apart, an untrained one guesses. The
     # last fifth of the test labels is changed, so that no model gets all of them right and the
@@ -54,10 +72,12 @@ def check_compare_depths(answer) -> None:
     test_labels[-28:] = (test_labels[-28:] + 1) % 10
     # The last batch is smaller than the others, as it is in the lesson.
     test_batches = list(zip(images[500:].split(60), test_labels.split(60), strict=True))
-    epochs = 4
+    epochs, depths = 4, _Depths(images[500:])
 
+    with register_module_forward_hook(depths):
+        result = answer(train_batches, test_batches, epochs)
     model, *accuracies = expect_parts(
-        answer(train_batches, test_batches, epochs),
+        result,
         "your model",
         "the accuracy of FashionMNISTModel",
         "the accuracy of your model",
@@ -116,6 +136,11 @@ def check_compare_depths(answer) -> None:
     expect(
         abs(accuracies[1] - found) < 1e-6,
         f"your model's accuracy is {found:.3f} on test_batches, you return {accuracies[1]:.3f}",
+    )
+    expect(
+        2 in depths.seen,
+        "no model with one hidden layer saw test_batches: the first accuracy is that of "
+        "FashionMNISTModel",
     )
     expect(
         0.5 < accuracies[0] <= 0.81,

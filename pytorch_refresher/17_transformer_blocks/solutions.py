@@ -261,15 +261,23 @@ def check_train_a_stack(answer) -> None:
         "the blocks share their weights",
     )
     expect(count > together, "beside the blocks the model has no weights: the linear layer?")
-    for number, block in enumerate(blocks):
+
+    def has_effect(parameters: list[nn.Parameter]) -> bool:
+        """Whether other numbers in these parameters give other logits."""
         with torch.no_grad():
-            kept = {name: p.clone() for name, p in block.named_parameters()}
-            for parameter in block.parameters():
+            kept = [parameter.clone() for parameter in parameters]
+            for parameter in parameters:
                 parameter.add_(torch.randn_like(parameter))
-            used = not torch.allclose(model(new_x), logits)
-            for name, parameter in block.named_parameters():
-                parameter.copy_(kept[name])
-        expect(used, f"block {number} has no effect on the logits: is it called?")
+            changed = not torch.allclose(model(new_x[:100]), logits[:100])
+            for parameter, numbers in zip(parameters, kept, strict=True):
+                parameter.copy_(numbers)
+        return changed
+
+    for number, block in enumerate(blocks):
+        expect(
+            has_effect(list(block.parameters())),
+            f"block {number} has no effect on the logits: is it called?",
+        )
     # With each thing there twice, attention averages over the same values, and so does a mean.
     with torch.no_grad():
         twice = model(new_x.repeat(1, 2, 1))
@@ -279,6 +287,13 @@ def check_train_a_stack(answer) -> None:
         f"{accuracy:.1%} of new samples are right, no better than guessing: does it train at all, "
         "and do the blocks see the things before they are averaged?",
     )
+    for number, block in enumerate(blocks):
+        for name, parameter in block.named_parameters():
+            expect(
+                parameter.ndim < 2 or has_effect([parameter]),
+                f"{name} of block {number} has no effect on the logits: are attention and "
+                "feed-forward part both called?",
+            )
     expect(accuracy >= 0.9, f"{accuracy:.1%} of new samples are right, at least 90% are asked for")
     expect(
         torch.allclose(twice, logits, rtol=1e-2, atol=1e-2),

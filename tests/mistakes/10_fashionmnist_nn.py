@@ -69,6 +69,20 @@ def averaged_over_batches(train_batches, test_batches, epochs):
     return deep, average, average
 
 
+def one_accuracy_for_both(train_batches, test_batches, epochs):
+    deep = network(784, 128, 128, 128, 10)
+    fit(network(784, 128, 10), train_batches, epochs, nn.NLLLoss())
+    fit(deep, train_batches, epochs, nn.NLLLoss())
+    return deep, accuracy(deep, test_batches), accuracy(deep, test_batches)
+
+
+def compared_with_two_hidden_layers(train_batches, test_batches, epochs):
+    other, deep = network(784, 128, 128, 10), network(784, 128, 128, 128, 10)
+    fit(other, train_batches, epochs, nn.NLLLoss())
+    fit(deep, train_batches, epochs, nn.NLLLoss())
+    return deep, accuracy(other, test_batches), accuracy(deep, test_batches)
+
+
 def in_percent(train_batches, test_batches, epochs):
     deep, first, second = compare(
         network(784, 128, 128, 128, 10), train_batches, test_batches, epochs
@@ -338,6 +352,8 @@ MISTAKES = {
         (deep_model_not_trained, "was it trained?"),
         (tested_on_the_training_images, "test on test_batches"),
         (averaged_over_batches, "average over batches"),
+        (one_accuracy_for_both, "no model with one hidden layer saw test_batches"),
+        (compared_with_two_hidden_layers, "no model with one hidden layer saw test_batches"),
         (in_percent, "expected between 0 and 1"),
     ],
     "train_with_early_stopping": [

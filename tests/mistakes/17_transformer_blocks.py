@@ -329,6 +329,14 @@ def summed_over_the_things(x, labels, num_blocks):
     return fit(model, x, labels, steps=100, lr=0.005)
 
 
+def without_attention(x, labels, num_blocks):
+    class Block(LESSON.TransformerEncoderBlock):
+        def forward(self, x, mask=None):
+            return self.norm2(x + self.dropout(self.ff(x)))
+
+    return fit(Stack(new_blocks(x, num_blocks, Block), x.size(-1)), x, labels)
+
+
 def no_blocks(x, labels, num_blocks):
     return fit(Stack([], x.size(-1)), x, labels)
 
@@ -435,6 +443,7 @@ MISTAKES = {
         (three_whatever_was_asked, "the model holds 3 encoder block(s)"),
         (not_pooled, "expected (500, 2)"),
         (summed_over_the_things, "not their sum"),
+        (without_attention, "of block 0 has no effect on the logits: are attention"),
         (no_blocks, "the model holds 0 encoder block(s)"),
         (labels_turned_around, "no better than guessing"),
         (its_accuracy, "the result is a Tensor"),
