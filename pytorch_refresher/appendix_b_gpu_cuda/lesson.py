@@ -477,6 +477,13 @@ def half_a_batch(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+def end_at_a_signal(rank: int, worker: Callable, *arguments: object) -> None:
+    """Run worker(rank, *arguments) in a process that an interrupt ends without a traceback."""
+    # PyTorch also sends this signal to a process whose parent has died: it must not be ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    worker(rank, *arguments)
+
+
 def run_processes(worker: Callable, *arguments: object, seconds: float = SECONDS) -> None:
     """Run worker(rank, *arguments) in two processes, rank 0 and 1, and see both of them end.
 
@@ -484,10 +491,10 @@ def run_processes(worker: Callable, *arguments: object, seconds: float = SECONDS
     """
     end = time.monotonic() + seconds
     spawn = torch.multiprocessing.spawn
-    # Ctrl-C reaches all processes of a terminal. The two inherit that it is ignored; this one
+    # Ctrl-C reaches all processes of a terminal. The two ignore it while they start; this one
     # answers it and ends them.
     answer = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    context = spawn(worker, args=arguments, nprocs=2, join=False, daemon=True)
+    context = spawn(end_at_a_signal, (worker, *arguments), nprocs=2, join=False, daemon=True)
     signal.signal(signal.SIGINT, answer)
     try:
         while not context.join(timeout=0.2):
