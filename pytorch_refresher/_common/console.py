@@ -1,6 +1,7 @@
 """Headings, command-line flags and how a lesson ends, the same in every lesson."""
 
 import argparse
+import gc
 import itertools
 import logging
 import os
@@ -49,6 +50,8 @@ def prepare_console() -> None:
     sys.excepthook, sys.unraisablehook = _end_lesson, _repeat_interrupt
     # Without a home folder matplotlib uses a temporary one, and need not say so.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    # Imports make many objects and little garbage: searched less often, they take 0.2 s less.
+    gc.set_threshold(10_000)
 
 
 def lesson_arguments(

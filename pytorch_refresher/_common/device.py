@@ -17,8 +17,7 @@ def choose_device(name: str) -> torch.device:
         "cpu": True,
     }
     names = [candidate for candidate, is_there in available.items() if is_there]
-    if name == "auto":
-        name = names[0]
+    name = names[0] if name == "auto" else name
     if name not in names:
         raise LessonError(
             f"PyTorch {torch.__version__} finds no device '{name}' here; it finds: {', '.join(names)}."

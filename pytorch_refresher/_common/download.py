@@ -68,10 +68,9 @@ def fetch(urls: Sequence[str], target: Path, size: int, sha256: str) -> None:
 
 def _fetch_from(url: str, part: Path, size: int, sha256: str) -> None:
     """Fill `part` from one address and verify it; raises _GiveUp with the last cause."""
-    for pause in (*PAUSES, None):
+    for pause in (*PAUSES, 0):
         try:
-            fresh = _stream(url, part, size)
-            _verify(part, size, sha256, fresh)
+            _verify(part, size, sha256, fresh=_stream(url, part, size))
             return
         except _TryAgain as failure:
             cause = str(failure)
@@ -83,8 +82,7 @@ def _fetch_from(url: str, part: Path, size: int, sha256: str) -> None:
             cause = "the server stopped sending" if "timed out" in str(error) else "no connection"
         except requests.RequestException as error:
             cause = f"the transfer failed ({type(error).__name__})"
-        if pause is not None:
-            time.sleep(pause)
+        time.sleep(pause)
     raise _GiveUp(cause)
 
 

@@ -99,9 +99,8 @@ def mark(problem: Callable, check: Callable, seed: int = 0) -> str:
 def _say_what_broke(problem: Callable, error: Exception) -> str:
     """The verdict on an answer that raised an error, or that the check could not work with."""
     file = Path(inspect.getfile(problem))
-    own = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)
-    ]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == str(file)]
     message = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
     if not own:
         return f"not yet: it returns something that the check cannot work with ({message})"
