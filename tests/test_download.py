@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -116,6 +117,57 @@ def test_a_full_disk_is_named(server, tmp_path):
     with pytest.raises(LessonError, match=r"Cannot write .*file.*: No space left on device"):
         fetch(server, tmp_path)
     assert not (tmp_path / "file").exists()
+
+
+# Downloads in a mount namespace of its own, whose disk is smaller than the file, and then larger.
+ON_A_SMALL_DISK = """
+import subprocess, sys
+from pathlib import Path
+from pytorch_refresher._common import download
+from pytorch_refresher._common.console import LessonError
+
+url, target, size, sha256 = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+
+
+def disk(options):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", target.parent], check=True)
+
+
+disk("size=100k")
+try:
+    download.fetch([url], target, size, sha256)
+except LessonError as error:
+    print(error)
+print(target.exists(), target.with_name("file.part").stat().st_size)
+disk("remount,size=1m")
+download.fetch([url], target, size, sha256)
+print(target.stat().st_size)
+"""
+
+
+def can_mount():
+    command = ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return (
+        bool(shutil.which("unshare"))
+        and subprocess.run(command, capture_output=True).returncode == 0
+    )
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs the right to make a namespace")
+def test_a_disk_that_fills_keeps_what_came_until_there_is_room(server, tmp_path):
+    target = tmp_path / "file"
+    command = ["unshare", "-rm", sys.executable, "-c", ON_A_SMALL_DISK, f"{server.url}/file"]
+    command += [str(target), str(len(CONTENT)), SHA256]
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", cwd=PACKAGE.parent, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    error, kept, size = done.stdout.splitlines()
+    assert error == f"Cannot write {target}: No space left on device."
+    there, part = kept.split()
+    assert there == "False" and 0 < int(part) < len(CONTENT)
+    assert server.requests == [("/file", None), ("/file", f"bytes={part}-")]
+    assert int(size) == len(CONTENT)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
