@@ -42,14 +42,13 @@ class Chapter:
 
 @functools.cache
 def chapters() -> dict[str, Chapter]:
-    """The course as the front page lists it, by folder, lessons still to be written included."""
+    """The course as the front page lists it, by folder."""
     rows = re.findall(
-        r"^\| (\d\d|[AB]) \| (?:\[([^]]+)\]\(pytorch_refresher/(\w+)/README\.md\)|([^|]+?) \(`(\w+)`, to come\)) \|",
+        r"^\| (\d\d|[AB]) \| \[([^]]+)\]\(pytorch_refresher/(\w+)/README\.md\) \|",
         (PROJECT / "README.md").read_text(encoding="utf-8"),
         flags=re.MULTILINE,
     )
-    found = [Chapter(row[0], row[1] or row[3], row[2] or row[4]) for row in rows]
-    return {chapter.folder: chapter for chapter in found}
+    return {folder: Chapter(number, title, folder) for number, title, folder in rows}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from course import FIGURES, LESSONS, PACKAGE, PROJECT, chapters, each_lesson, problems
+from course import FIGURES, LESSONS, PROJECT, chapters, each_lesson, problems
 
 HEADINGS = [
     "Learning objectives",
@@ -114,8 +114,6 @@ def test_links_and_pictures_lead_somewhere(path):
             continue
         file, _, anchor = target.partition("#")
         destination = (path.parent / file).resolve() if file else path
-        if is_still_to_be_written(destination):
-            continue
         assert destination.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.+)$", read(destination), flags=re.MULTILINE)
@@ -130,16 +128,6 @@ def test_pictures_in_html_lead_somewhere_and_have_a_text(path):
         assert text
 
 
-def is_still_to_be_written(destination: Path) -> bool:
-    """Whether a link leads to a lesson that the front page announces as to come."""
-    lesson = destination.parent
-    return (
-        lesson.parent == PACKAGE
-        and lesson.name in chapters()
-        and f"(`{lesson.name}`, to come)" in read(PROJECT / "README.md")
-    )
-
-
 def test_every_picture_is_shown():
     shown = " ".join(read(path) for path in DOCUMENTS)
     unused = [path.name for path in FIGURES.glob("*") if f"docs/figures/{path.name}" not in shown]
@@ -147,9 +135,5 @@ def test_every_picture_is_shown():
 
 
 def test_the_front_page_lists_the_lessons_that_are_there():
-    text = read(PROJECT / "README.md")
-    for folder in chapters():
-        is_announced = f"(`{folder}`, to come)" in text
-        assert is_announced != (PACKAGE / folder).exists(), folder
-    assert {lesson.name for lesson in LESSONS} <= set(chapters())
-    assert len(chapters()) == 20
+    assert list(chapters()) == [lesson.name for lesson in LESSONS]
+    assert len(LESSONS) == 20
