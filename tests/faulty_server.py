@@ -7,9 +7,9 @@ import re
 import threading
 import time
 
-import pytest
+from pytorch_refresher._data import download as fetching
 
-from pytorch_refresher._common import download as fetching
+import pytest
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -10,10 +10,10 @@ import tarfile
 import warnings
 import zipfile
 
-import pytest
-
-from pytorch_refresher._common import download as fetching
 from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._data import download as fetching
+
+import pytest
 
 FILES = {"jpg/1.jpg": b"one" * 400, "jpg/2.jpg": bytes(range(256)) * 40, "labels.mat": b"three"}
 LIMIT = 100_000
@@ -202,7 +202,7 @@ def test_an_interrupt_leaves_nothing(room):
 def test_a_second_process_waits_and_one_that_is_killed_gives_way(room):
     slow = (
         "import pathlib, sys, time\n"
-        "from pytorch_refresher._common import download\n"
+        "from pytorch_refresher._data import download\n"
         "def fill(folder):\n"
         "    (folder / 'half').touch()\n"
         "    print('half', flush=True)\n"

@@ -12,13 +12,13 @@ import sys
 import time
 from pathlib import Path
 
+from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._data import datasets
+from pytorch_refresher._data import download as fetching
+
 import pytest
 from course import PACKAGE
 from faulty_server import CONTENT, SHA256
-
-from pytorch_refresher._common import datasets
-from pytorch_refresher._common import download as fetching
-from pytorch_refresher._common.console import LessonError
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -123,7 +123,7 @@ def test_a_full_disk_is_named(server, tmp_path):
 ON_A_SMALL_DISK = """
 import subprocess, sys
 from pathlib import Path
-from pytorch_refresher._common import download
+from pytorch_refresher._data import download
 from pytorch_refresher._common.console import LessonError
 
 url, target, size, sha256 = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
@@ -255,7 +255,7 @@ def test_a_bad_gzip_file_is_refused(tmp_path, content):
 
 DRIVER = """
 import hashlib, json, os, pathlib, runpy, sys
-from pytorch_refresher._common import datasets, download
+from pytorch_refresher._data import datasets, download
 download.TIMEOUT, download.PAUSES = (1, 0.5), (0, 0, 0)
 datasets.FASHION_MNIST_DEBIAN = pathlib.Path("nowhere")
 datasets.SOURCES["fashion_mnist"] = json.loads(os.environ["SOURCE"])

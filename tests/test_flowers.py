@@ -6,14 +6,13 @@ import io
 import multiprocessing
 import tarfile
 
+from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._data import datasets, flowers
+
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import loadmat, savemat
-
-from pytorch_refresher._common import datasets
-from pytorch_refresher._common.console import LessonError
-from pytorch_refresher._samples import flowers
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

@@ -4,13 +4,12 @@ import hashlib
 import io
 import zipfile
 
+from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._data import datasets, horses_and_humans
+
 import numpy as np
 import pytest
 from PIL import Image
-
-from pytorch_refresher._common import datasets
-from pytorch_refresher._common.console import LessonError
-from pytorch_refresher._samples import horses_and_humans
 
 pytestmark = pytest.mark.usefixtures("impatient")
 COUNTS = {"training": 128, "validation": 32}

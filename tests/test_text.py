@@ -2,10 +2,10 @@
 
 import hashlib
 
-import pytest
-
-from pytorch_refresher._common import datasets
 from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._data import datasets
+
+import pytest
 
 pytestmark = pytest.mark.usefixtures("impatient")
 SPEECH = b"First Citizen:\nBefore we proceed any further, hear me speak.\n"
