@@ -3,104 +3,66 @@
 python -m pytorch_refresher                        the lessons, and your practice so far
 python -m pytorch_refresher run 05 16              run lessons (or: run all)
 python -m pytorch_refresher practice 05            mark practice answers (without a number: all)
+python -m pytorch_refresher practice 05 --watch    mark them again whenever you save
 python -m pytorch_refresher data                   which datasets are there, and what each takes
 python -m pytorch_refresher data --download text   fetch one
 """
 
 import argparse
 import contextlib
-import importlib.util
-import io
 import json
-import os
-import re
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
+from pytorch_refresher._common.console import LessonError, prepare_console
+from pytorch_refresher._common.course import COURSE, PACKAGE, Lesson
+from pytorch_refresher._common.practice import (
+    SECONDS,
+    Limits,
+    Marker,
+    mark_lesson,
+    problems,
+    summary,
+)
 
-
-@dataclass(frozen=True)
-class Lesson:
-    """A lesson as the command line names it."""
-
-    number: str  # "05", "A"
-    title: str
-    file: Path
-
-
-def all_lessons() -> list[Lesson]:
-    """The lessons in their order, found by their folders."""
-    found = []
-    for file in sorted(PACKAGE.glob("*/lesson.py")):
-        # The title is read, not imported: an answer with a syntax error must not hide the lesson.
-        text = file.read_text(encoding="utf-8")
-        number, title = re.match(r'"""\w+ (\w+): ([^"\n]+)', text).groups()
-        found.append(Lesson(number, title, file))
-    return found
+COULD_NOT_MARK = 3  # a status of its own: the answers may be right
 
 
 def chosen(names: list[str], parser: argparse.ArgumentParser) -> list[Lesson]:
-    """The lessons of these numbers (5, 05, A) or folders; all where none or "all" is named.
+    """The lessons of these numbers (5, 05, A) or folders, each once; all if none or "all" is named.
 
     An unknown name ends the program with status 2 and the names there are.
     """
-    lessons = all_lessons()
-    if not names or names == ["all"]:
-        return lessons
-    known = {lesson.number.lower().lstrip("0"): lesson for lesson in lessons}
-    known |= {lesson.file.parent.name: lesson for lesson in lessons}
-    picked = []
+    if not names or [name.lower() for name in names] == ["all"]:
+        return list(COURSE)
+    known = {lesson.number.lower().lstrip("0"): lesson for lesson in COURSE}
+    known |= {lesson.folder: lesson for lesson in COURSE}
+    picked = {}
     for name in names:
-        key = Path(name).name.lower().lstrip("0") if name.isalnum() else Path(name).name
+        key = Path(name).name
+        key = key if key in known else key.lower().lstrip("0")
         if key not in known:
-            numbers = " ".join(lesson.number for lesson in lessons)
+            numbers = " ".join(lesson.number for lesson in COURSE)
             parser.error(f"there is no lesson {name!r}. There are: {numbers}")
-        picked.append(known[key])
-    return picked
-
-
-def marks(lesson: Lesson) -> dict[str, str]:
-    """The verdict on each practice problem of a lesson, by its name; what answers print is left out."""
-    from pytorch_refresher._common.practice import load_solutions, mark
-
-    with contextlib.redirect_stdout(io.StringIO()):
-        solutions = load_solutions(lesson.file)
-        checks = {
-            name.removeprefix("check_"): check
-            for name, check in vars(solutions).items()
-            if name.startswith("check_")
-        }
-        try:
-            spec = importlib.util.spec_from_file_location(lesson.file.parent.name, lesson.file)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
-            cause = f"{type(error).__name__}: {error}".splitlines()[0]
-            return dict.fromkeys(checks, f"not yet: lesson.py cannot be loaded ({cause})")
-        verdicts = {}
-        for name, check in checks.items():
-            if not hasattr(module, name):
-                verdicts[name] = f"not yet: lesson.py has no function {name}"
-                continue
-            try:
-                verdicts[name] = mark(getattr(module, name), check)
-            except SystemExit:
-                verdicts[name] = "not yet: it ends the program"
-        return verdicts
+        picked[known[key]] = None
+    return list(picked)
 
 
 def overview() -> None:
-    """Print a line for each lesson, with how many of its practice answers are right."""
+    """Print a line per lesson, with how many of its practice answers are right."""
     total = solved = 0
-    for lesson in all_lessons():
-        verdicts = list(marks(lesson).values())
-        right = verdicts.count("solved")
-        print(f"{lesson.number:>2}  {lesson.title:<31} {right} of {len(verdicts)} solved")
-        total, solved = total + len(verdicts), solved + right
+    with Marker() as marker:
+        for lesson in COURSE:
+            try:
+                verdicts = [each for _, each, _ in mark_lesson(lesson, lesson.file, marker)]
+            except LessonError as error:
+                print(f"{lesson.number:>2}  {lesson.title:<31} {error}")
+                continue
+            right = sum(verdict.kind == "solved" for verdict in verdicts)
+            print(f"{lesson.number:>2}  {lesson.title:<31} {right} of {len(verdicts)} solved")
+            total, solved = total + len(verdicts), solved + right
     print(f"\n{solved} of {total} practice problems are solved. More: --help")
 
 
@@ -129,29 +91,87 @@ def run(lessons: list[Lesson], figures: str | None) -> int:
     return status
 
 
-def practice(lessons: list[Lesson], as_json: bool) -> int:
-    """Mark the practice answers of lessons; the status is 0 when all are solved."""
-    report = []
-    for lesson in lessons:
-        verdicts = marks(lesson)
-        report.append({"lesson": lesson.number, "title": lesson.title, "verdicts": verdicts})
-        if not as_json:
-            print(f"{lesson.number:>2}  {lesson.title}")
-            for name, verdict in verdicts.items():
-                print(f"    {name:<34} {verdict}")
-    verdicts = [verdict for entry in report for verdict in entry["verdicts"].values()]
-    solved = verdicts.count("solved")
-    if as_json:
-        print(json.dumps({"solved": solved, "of": len(verdicts), "lessons": report}, indent=2))
+def practice(arguments: argparse.Namespace, lessons: list[Lesson]) -> int:
+    """Mark the practice answers of lessons.
+
+    Returns 0 if all are solved, 1 if not, and 3 if some could not be marked at all.
+    """
+    limits = Limits(arguments.seconds, arguments.megabytes)
+    reports, verdicts = [], []
+    is_text = not arguments.json
+    with Marker(limits) as marker:
+        for lesson in lessons:
+            report = {"lesson": lesson.number, "title": lesson.title, "verdicts": {}, "kinds": {}}
+            if is_text:
+                print(f"{lesson.number:>2}  {lesson.title}")
+            try:
+                file = answers_of(lesson, arguments.folder, alone=len(lessons) == 1)
+                for name, verdict, _ in mark_lesson(lesson, file, marker):
+                    report["verdicts"][name] = verdict.line
+                    report["kinds"][name] = verdict.kind
+                    verdicts.append(verdict)
+                    if is_text:
+                        print(f"    {name:<34} {verdict.line}")
+            except LessonError as error:
+                report["error"] = str(error)
+                if is_text:
+                    print(f"    {error}")
+            reports.append(report)
+    solved = sum(verdict.kind == "solved" for verdict in verdicts)
+    whole = {"solved": solved, "of": len(verdicts), "lessons": reports}
+    if is_text:
+        alone = len(lessons) == 1 and verdicts
+        print(summary(lessons[0], verdicts) if alone else f"{solved} of {len(verdicts)} solved.")
     else:
-        print(f"{solved} of {len(verdicts)} solved.")
+        print(json.dumps(whole, indent=2))
+    if any("error" in report or "not marked" in report["kinds"].values() for report in reports):
+        return COULD_NOT_MARK
     return int(solved < len(verdicts))
 
 
+def answers_of(lesson: Lesson, folder: str | None, alone: bool) -> Path:
+    """The lesson.py to mark: the course's, or the one in `folder`, laid out as the course is.
+
+    Where one lesson alone is marked, it may also lie in `folder` itself. Raises LessonError if it
+    is in neither place.
+    """
+    if folder is None:
+        return lesson.file
+    places = [Path(folder, lesson.folder), Path(folder, PACKAGE.name, lesson.folder)]
+    for place in places + [Path(folder)] * alone:
+        if (place / "lesson.py").is_file():
+            return (place / "lesson.py").resolve()
+    raise LessonError(f"{folder} has no {lesson.folder}/lesson.py.")
+
+
+def watch(lesson: Lesson, file: Path, limits: Limits) -> None:
+    """Mark a lesson's answers at every save and print what changed, until all are right."""
+    problems(lesson)  # before anything else: can it be marked?
+    before, saved = {}, None
+    while True:
+        with contextlib.suppress(OSError):  # an editor may replace the file just now
+            latest = file.stat().st_mtime_ns
+            if latest == saved:
+                time.sleep(0.2)
+                continue
+            saved = latest
+            with Marker(limits) as marker:
+                verdicts = {name: each for name, each, _ in mark_lesson(lesson, file, marker)}
+            for name, verdict in verdicts.items():
+                if verdict != before.get(name):
+                    print(f"    {name:<34} {verdict.line}")
+            if verdicts != before or before == {}:
+                print(summary(lesson, list(verdicts.values())))
+            before = verdicts
+            if all(verdict.kind == "solved" for verdict in verdicts.values()):
+                return
+            print(f"Watching {file.name}. Save it to have it marked again, Ctrl-C to stop.")
+
+
 def data(download: str | None) -> None:
-    """Fetch a dataset if asked to, then say of each where it stands and what it takes to fetch."""
-    from pytorch_refresher._common import datasets
+    """Fetch a dataset if asked to, then say of each whether it is there and what it takes."""
     from pytorch_refresher._common.paths import data_folder
+    from pytorch_refresher._data import datasets
 
     if download:
         getattr(datasets, download)(download=True)
@@ -164,7 +184,7 @@ def data(download: str | None) -> None:
     print("A lesson uses what is there, and otherwise its built-in sample.")
 
 
-def main() -> int:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pytorch_refresher",
         description=__doc__,
@@ -174,26 +194,49 @@ def main() -> int:
     command = commands.add_parser("run", help="run lessons, and say how long each took")
     command.add_argument("lessons", nargs="+", metavar="NN", help="numbers such as 05 or A, or all")
     command.add_argument("--figures", metavar="DIR", help="where pictures go")
+
     command = commands.add_parser("practice", help="mark answers; status 0 when all are solved")
-    command.add_argument("lessons", nargs="*", metavar="NN", help="numbers; default: all")
-    command.add_argument("--json", action="store_true", help="a report for a marking script")
+    add = command.add_argument
+    add("lessons", nargs="*", metavar="NN", help="numbers; default: all")
+    add("--watch", action="store_true", help="mark one lesson again at every save")
+    add("--json", action="store_true", help="a report for a marking script")
+    add("--output", metavar="FILE", help="write the report to a file")
+    add("--from", dest="folder", metavar="DIR", help="mark the lessons in another folder")
+    add("--seconds", type=float, default=SECONDS, help="for each answer (default: %(default)s)")
+    add("--megabytes", type=int, default=0, help="of memory for the answers (on Linux)")
+
     command = commands.add_parser("data", help="which datasets are there; fetch one")
     names = ["fashion_mnist", "oxford_flowers", "horse_or_human", "text"]
     command.add_argument("--download", choices=names, metavar="NAME", help=", ".join(names))
+    return parser
+
+
+def main() -> int:
+    prepare_console()
+    parser = _parser()
     arguments = parser.parse_args()
     if arguments.command == "run":
         return run(chosen(arguments.lessons, parser), arguments.figures)
-
-    try:
-        from pytorch_refresher._common.console import prepare_console
-    except ModuleNotFoundError as missing:
-        sys.exit(f"{missing}. In the top folder, run: python -m pip install -e .")
-    prepare_console()
-    os.environ.setdefault("MPLBACKEND", "Agg")  # practice draws, but needs no screen
-    if arguments.command == "practice":
-        return practice(chosen(arguments.lessons, parser), arguments.json)
     if arguments.command == "data":
         data(arguments.download)
+    elif arguments.command == "practice":
+        lessons = chosen(arguments.lessons, parser)
+        if arguments.watch:
+            if len(lessons) != 1:
+                parser.error("--watch takes one lesson: practice 05 --watch")
+            limits = Limits(arguments.seconds, arguments.megabytes)
+            watch(lessons[0], answers_of(lessons[0], arguments.folder, alone=True), limits)
+            return 0
+        if arguments.output:
+            try:
+                with (
+                    open(arguments.output, "w", encoding="utf-8") as file,
+                    contextlib.redirect_stdout(file),
+                ):
+                    return practice(arguments, lessons)
+            except OSError as error:
+                raise LessonError(f"Cannot write {arguments.output}: {error.strerror}.") from None
+        return practice(arguments, lessons)
     else:
         overview()
     return 0

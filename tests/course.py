@@ -2,53 +2,30 @@
 
 import functools
 import importlib.util
-import inspect
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-import pytest
+from pytorch_refresher._common import course, practice
+from pytorch_refresher._data.download import locked
 
-from pytorch_refresher._common.download import locked
+import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "pytorch_refresher"
 FIGURES = PROJECT / "docs" / "figures"
-LESSONS = sorted(path.parent for path in PACKAGE.glob("*/lesson.py"))
+LESSONS = [lesson.file.parent for lesson in course.COURSE]
 
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """A row of the front page's table of lessons."""
-
-    number: str
-    title: str
-    folder: str
-
-    @property
-    def heading(self) -> str:
-        """Its title as it stands at the top of the lesson."""
-        kind = "Lesson" if self.number.isdigit() else "Appendix"
-        return f"{kind} {self.number}: {self.title}"
-
-
-@functools.cache
-def chapters() -> dict[str, Chapter]:
-    """The course as the front page lists it, by folder."""
-    rows = re.findall(
-        r"^\| (\d\d|[AB]) \| \[([^]]+)\]\(pytorch_refresher/(\w+)/README\.md\) \|",
-        (PROJECT / "README.md").read_text(encoding="utf-8"),
-        flags=re.MULTILINE,
-    )
-    return {folder: Chapter(number, title, folder) for number, title, folder in rows}
+def chapters() -> dict[str, course.Lesson]:
+    """The lessons by folder, as the command line and the front page name them."""
+    return {lesson.folder: lesson for lesson in course.COURSE}
 
 
 @dataclass(frozen=True)
@@ -74,6 +51,7 @@ def run(
     } | {
         "PYTORCH_REFRESHER_DATA": str(folder / "data"),
         "PYTHONIOENCODING": "utf-8",
+        "PYTHONPATH": str(PROJECT),  # for copies of a lesson in a folder of their own
         "OMP_NUM_THREADS": "1",  # the other worker computes at the same time
         "http_proxy": nowhere,
         "https_proxy": nowhere,
@@ -131,49 +109,38 @@ def load(path: Path) -> ModuleType:
     name = f"{path.parent.name}_{path.stem}".replace(".", "_")
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
 @functools.cache
+def part(lesson: Path, name: str) -> ModuleType:
+    """One of a lesson's files, imported: "lesson", "solutions" or "checks"."""
+    return importlib.import_module(f"pytorch_refresher.{lesson.name}.{name}")
+
+
 def lesson_module(lesson: Path) -> ModuleType:
     """The lesson, imported: its functions and its practice stubs."""
-    return load(lesson / "lesson.py")
-
-
-@functools.cache
-def solutions_module(lesson: Path) -> ModuleType:
-    """The answers and checks of a lesson."""
-    return load(lesson / "solutions.py")
+    return part(lesson, "lesson")
 
 
 def problems(lesson: Path) -> list[str]:
     """The names of a lesson's practice problems, in their order."""
-    solutions = solutions_module(lesson)
-    return [name.removeprefix("check_") for name in vars(solutions) if name.startswith("check_")]
+    return practice.problems(course.lesson_of(lesson / "lesson.py"))
 
 
-def reference_body(name: str, parameters: list[str]) -> str:
-    """A body for a problem in `copy_with_bodies`: the answer of solutions.py."""
-    return f"return _solutions.{name}({', '.join(parameters)})"
-
-
-def copy_with_bodies(
-    lesson: Path, folder: Path, body_of: Callable[[str, list[str]], str] = reference_body
-) -> Path:
-    """Copy a lesson to `folder`; body_of(name, parameters) is the new body of each problem."""
+def copy_with_answers(lesson: Path, folder: Path, answers: str = "") -> Path:
+    """Copy a lesson.py into `folder`, with answers below its stubs: by default the reference's."""
     text = (lesson / "lesson.py").read_text(encoding="utf-8")
-    answers = "from pytorch_refresher._common.practice import load_solutions as _load\n"
-    answers += "import pathlib as _pathlib\n_solutions = _load(_pathlib.Path(__file__))\n"
-    for name in problems(lesson):
-        before, _, after = text.partition(f"\ndef {name}(")
-        parameters = list(inspect.signature(getattr(lesson_module(lesson), name)).parameters)
-        after = after.replace("raise NotImplementedError", body_of(name, parameters), 1)
-        text = f"{before}\ndef {name}({after}"
+    if not answers:
+        answers = "import importlib\n"
+        answers += (
+            f"answers = importlib.import_module('pytorch_refresher.{lesson.name}.solutions')\n"
+        )
+        answers += "".join(f"{name} = answers.{name}\n" for name in problems(lesson))
     copy = folder / lesson.name
-    copy.mkdir()
+    copy.mkdir(parents=True, exist_ok=True)
     before, guard, after = text.rpartition('if __name__ == "__main__":')
-    text = f"{before}{answers}\n{guard}{after}"
-    (copy / "lesson.py").write_text(text, encoding="utf-8")
-    (copy / "solutions.py").write_bytes((lesson / "solutions.py").read_bytes())
+    (copy / "lesson.py").write_text(f"{before}{answers}\n\n{guard}{after}", encoding="utf-8")
     return copy

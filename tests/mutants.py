@@ -25,9 +25,9 @@ from concurrent.futures import ProcessPoolExecutor
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "Agg"
 
-from course import LESSONS, problems, solutions_module  # noqa: E402
+from pytorch_refresher._common.marking import mark  # noqa: E402
 
-from pytorch_refresher._common.practice import mark  # noqa: E402
+from course import LESSONS, part, problems  # noqa: E402
 
 SECONDS = 20  # a mutant that takes longer loops for ever
 OPERATORS = {
@@ -37,9 +37,11 @@ OPERATORS = {
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or,
     ast.Or: ast.And, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
 }  # fmt: skip
-# How a figure looks is nobody's question, and strict= only guards against other mistakes.
+# How a figure looks and how fast a model learns is nobody's question, and strict= only guards
+# against other mistakes.
 UNASKED = {"strict", "layout", "figsize", "cmap", "aspect", "rotation", "xytext", "textcoords"}
-EITHER_WAY = {"max", "min", "transpose"}  # the order of their arguments says nothing
+UNASKED |= {"lr", "label"}
+EITHER_WAY = {"max", "min", "transpose", "loss_function"}  # the order of their arguments says nothing
 PAIRS = ("min max", "sin cos", "mean sum", "any all", "zeros ones", "tril triu", "argmax argmin")
 NAMES = {a: b for pair in map(str.split, PAIRS) for a, b in (pair, reversed(pair))}
 
@@ -133,19 +135,35 @@ def is_solved(job: tuple) -> bool:
     if hasattr(signal, "SIGALRM"):  # Windows has none
         signal.signal(signal.SIGALRM, too_long)
         signal.alarm(SECONDS)
-    check = getattr(solutions_module(lesson), f"check_{name}")
+    check = getattr(part(lesson, "checks"), f"check_{name}")
     file = str(lesson / "solutions.py")
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             scope = {"__name__": "mutant", "__file__": file}
             exec(compile(source, file, "exec"), scope)
-            return mark(scope[name], check) == "solved"
+            return mark(scope[name], check, name=name).kind == "solved"
     except (Exception, SystemExit):
         return False
     finally:
         if hasattr(signal, "SIGALRM"):
             signal.alarm(0)
+
+
+def sample(folders: tuple[str, ...], count: int, seed: int) -> tuple[list[tuple], int]:
+    """Some mutants of the lessons whose folders begin so, and how many there are of them."""
+    chosen = [lesson for lesson in LESSONS if lesson.name.startswith(folders)]
+    jobs = [(lesson, *mutant) for lesson in chosen for mutant in mutants(lesson)]
+    return random.Random(seed).sample(jobs, min(count, len(jobs))), len(jobs)
+
+
+def survivors(jobs: list[tuple], processes: int = 2) -> Iterator[str]:
+    """A line for each mutant that its check takes for a right answer."""
+    # Unlike multiprocessing.Pool, it does not wait for ever for a worker that was killed.
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        for job, solved in zip(jobs, pool.map(is_solved, jobs, chunksize=4), strict=True):
+            if solved:
+                yield f"{job[0].name} {job[1]}: {job[3]}"
 
 
 def main() -> None:
@@ -156,21 +174,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500, help="how many mutants (500)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice (0)")
     arguments = parser.parse_args()
-    begins = tuple(arguments.folders or [""])
-    complete = [path for path in LESSONS if (path / "solutions.py").exists()]
-    chosen = [path for path in complete if path.name.startswith(begins)]
-    jobs = [(lesson, *mutant) for lesson in chosen for mutant in mutants(lesson)]
-    total = len(jobs)
-    jobs = random.Random(arguments.seed).sample(jobs, min(arguments.count, total))
-    survivors = 0
-    # Unlike multiprocessing.Pool, it does not wait for ever for a worker that was killed.
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        for job, solved in zip(jobs, pool.map(is_solved, jobs, chunksize=4), strict=True):
-            if solved:
-                survivors += 1
-                print(f"{job[0].name} {job[1]}: {job[3]}", flush=True)
-    share = 1 - survivors / max(1, len(jobs))
-    print(f"{len(jobs) - survivors} of {len(jobs)} turned away ({share:.1%}), out of {total:,}.")
+    jobs, total = sample(tuple(arguments.folders or [""]), arguments.count, arguments.seed)
+    count = 0
+    for line in survivors(jobs):
+        count += 1
+        print(line, flush=True)
+    share = 1 - count / max(1, len(jobs))
+    print(f"{len(jobs) - count} of {len(jobs)} turned away ({share:.1%}), out of {total:,}.")
 
 
 if __name__ == "__main__":

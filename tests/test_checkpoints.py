@@ -7,13 +7,13 @@ import sys
 import time
 import zipfile
 
+from pytorch_refresher._common.console import LessonError
+
 import pytest
 import torch
 from course import PACKAGE, lesson_module
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
-
-from pytorch_refresher._common.console import LessonError
 
 FOLDER = PACKAGE / "appendix_a_cnn"
 lesson = lesson_module(FOLDER)

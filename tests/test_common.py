@@ -2,15 +2,15 @@
 
 import gzip
 import struct
-from pathlib import Path
+
+from pytorch_refresher._common import console, figures, paths
+from pytorch_refresher._common.device import choose_device
+from pytorch_refresher._data import datasets
 
 import pytest
 import torch
 from course import run
 from torchvision.datasets import FashionMNIST
-
-from pytorch_refresher._common import console, datasets, paths
-from pytorch_refresher._common.device import choose_device
 
 SAMPLE = paths.SHIPPED_SAMPLES / "fashion_mnist"
 DEBIAN = datasets.FASHION_MNIST_DEBIAN
@@ -27,7 +27,7 @@ def test_the_data_folder_can_be_moved(monkeypatch, tmp_path):
     ("folder", "number"), [("01_tensors", "01"), ("appendix_b_gpu_cuda", "appendix_b")]
 )
 def test_the_number_of_a_lesson(folder, number):
-    assert paths.lesson_number(Path("somewhere") / folder) == number
+    assert figures.lesson_prefix(folder) == number
 
 
 def test_devices():
@@ -86,7 +86,7 @@ def test_an_error_of_the_code_keeps_its_traceback(tmp_path):
     (tmp_path / "lesson.py").write_text(
         '"""Lesson 99: Broken"""\n'
         "from pytorch_refresher._common import lesson_arguments\n"
-        "lesson_arguments(__doc__)\n"
+        "lesson_arguments(__file__)\n"
         "1 / 0\n"
     )
     done = run(tmp_path, folder=tmp_path)

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,12 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from pytorch_refresher._common import figures
+from pytorch_refresher._data import datasets, download, flowers
+
 import pytest
 from course import LESSONS, PACKAGE, PROJECT, run
 from matplotlib.figure import Figure
-
-from pytorch_refresher._common import datasets, download, figures
-from pytorch_refresher._samples import flowers
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other pipes and signals")
 
@@ -41,8 +42,8 @@ def test_a_sample_that_cannot_be_kept_is_drawn_for_this_run(monkeypatch, tmp_pat
 def test_a_sample_drawn_for_one_run_is_gone_afterwards(tmp_path):
     (tmp_path / "in_the_way").touch()
     program = (
-        "import sys; from pytorch_refresher._samples import flowers; flowers.draw = lambda folder: "
-        "(folder / 'drawn').touch(); from pytorch_refresher._common import datasets; "
+        "import sys; from pytorch_refresher._data import flowers; flowers.draw = lambda folder: "
+        "(folder / 'drawn').touch(); from pytorch_refresher._data import datasets; "
         "print(datasets.oxford_flowers())"
     )
     environment = os.environ | {"PYTORCH_REFRESHER_DATA": str(tmp_path / "in_the_way")}
@@ -168,8 +169,8 @@ def test_a_picture_is_saved_whole_or_not_at_all(error, monkeypatch, tmp_path, ca
         raise error
 
     drawn = Figure()
-    monkeypatch.setattr(figures, "folder", tmp_path)
-    picture = tmp_path / f"{figures.lesson_number(Path(__file__).parent)}_a.png"
+    monkeypatch.setattr(figures, "_folder", tmp_path)
+    picture = tmp_path / "a.png"
     figures.save_figure(drawn, "a")
     whole = picture.read_bytes()
     monkeypatch.setattr(drawn, "savefig", save_half)
@@ -271,6 +272,112 @@ def test_ctrl_c_ends_a_lesson_and_its_processes_with_one_word(tmp_path):
     _, errors = process.communicate(timeout=30)
     assert errors == "\nStopped.\n"
     assert process.returncode == -signal.SIGINT
+
+
+# What stops a lesson before it has begun, or from outside: one sentence, and no traceback.
+
+BARE = """
+import runpy, sys
+{before}
+sys.argv = {arguments!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def started(number, *flags, before="", options=(), code=BARE, **how):
+    """Run a lesson after some lines of Python that change the world it finds."""
+    program = code.format(before=before, arguments=[str(lesson(number) / "lesson.py"), *flags])
+    return subprocess.run(
+        [sys.executable, *options, "-c", program],
+        **{"stdin": subprocess.DEVNULL, "capture_output": True, "encoding": "utf-8"} | how,
+    )
+
+
+def test_an_old_python_gets_one_sentence():
+    done = started("01", before="sys.version_info = (3, 10, 13)")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.fullmatch(r"The course needs Python 3.11 or newer, and this is \S+\.\n", done.stderr)
+
+
+@pytest.mark.parametrize("name", ["matplotlib", "pandas"])
+def test_a_missing_package_gets_one_sentence_also_in_the_middle_of_a_lesson(name):
+    done = started("01", before=f"sys.modules[{name!r}] = None")
+    assert done.returncode == 1
+    assert "Lesson 01: Tensors" in done.stdout
+    hint = "In the top folder, run: python -m pip install -e ."
+    assert done.stderr == f"No module named {name!r}. {hint}\n"
+
+
+@posix
+def test_ctrl_c_while_pytorch_is_imported_ends_in_one_word(tmp_path):
+    (tmp_path / "torch.py").write_text(
+        "import time\nprint('importing', flush=True)\ntime.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(lesson("01") / "lesson.py")],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert errors == "\nStopped.\n"
+    assert process.returncode == -signal.SIGINT
+
+
+def test_a_lesson_runs_without_its_docstring(tmp_path):
+    done = run(lesson("01"), "--practice", folder=tmp_path, options=("-OO",))
+    assert (done.status, done.errors) == (0, "")
+    assert done.output.startswith("Lesson 01: Tensors\n")
+
+
+@posix
+def test_closed_streams_do_not_stop_a_lesson(tmp_path):
+    """`2>&-`: the next file to be opened must not take the place of standard error."""
+    command = f"{shlex.quote(sys.executable)} {shlex.quote(str(lesson('01') / 'lesson.py'))}"
+    for closed, expected in (("2>&-", "solved.\n"), (">&-", "")):
+        done = subprocess.run(
+            f"{command} --figures figures {closed}",
+            shell=True,
+            cwd=tmp_path,
+            capture_output=True,
+            encoding="utf-8",
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith(expected)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's full device")
+def test_output_onto_a_full_disk_ends_in_one_sentence(tmp_path):
+    with open("/dev/full", "w") as full:
+        done = started(
+            "01", cwd=tmp_path, capture_output=False, stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 1
+    assert done.stderr == "\nThe disk that the output goes to is full.\n"
+
+
+def test_an_unknown_way_to_draw_gets_one_sentence(tmp_path):
+    strange = os.environ | {"MPLBACKEND": "crayon"}
+    done = started("01", "--show", cwd=tmp_path, env=strange)
+    assert done.returncode == 1
+    assert re.fullmatch(r"\nMPLBACKEND='crayon' does not work \(.+\)\. Unset it\.\n", done.stderr)
+    assert started("01", "--practice", cwd=tmp_path, env=strange).returncode == 0
+
+
+@posix
+def test_a_link_to_a_lesson_finds_everything(tmp_path):
+    (tmp_path / "my_lesson.py").symlink_to(lesson("01") / "lesson.py")
+    done = subprocess.run(
+        [sys.executable, "my_lesson.py", "--practice"],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.stdout.endswith("0 of 3 solved.\n"), done.stderr
 
 
 def test_the_fault_table_names_tests_that_exist():

@@ -8,13 +8,14 @@ makes tensors, reads their properties, and moves them to and from NumPy and pand
     python lesson.py --practice  the practice report alone
 """
 
-try:
-    import torch
-    from torch import Tensor
+import sys
+from pathlib import Path
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+
+import torch
+from torch import Tensor
 
 
 def scalar_vector_matrix() -> None:
@@ -171,10 +172,10 @@ def pandas_and_back() -> None:
 
 def picture() -> None:
     section("The same idea in zero to three dimensions")
+    from pytorch_refresher._common.figures import BLUE, SKY, YELLOW
+
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
-
-    from pytorch_refresher._common.figures import BLUE, SKY, YELLOW
 
     matrix = torch.tensor([[1, 2, 3], [2, 3, 4], [3, 4, 5], [4, 5, 6], [5, 6, 7]])
     tensors = {
@@ -241,7 +242,7 @@ def megabytes(shape: tuple[int, ...], dtypes: list[torch.dtype]) -> dict[torch.d
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     if not arguments.practice:
         scalar_vector_matrix()
         numbers_out_of_tensors()
@@ -250,7 +251,7 @@ def main() -> None:
         numpy_and_back()
         pandas_and_back()
         picture()
-    report_practice(marked_cube, through_a_tensor, megabytes)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ wrong picture.
     python lesson.py --practice  the practice report alone
 """
 
-try:
-    import torch
-    from torch import Tensor
+import sys
+from pathlib import Path
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+
+import torch
+from torch import Tensor
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   N pictures in the batch   C channels (red, green, blue)   H rows, the height   W columns, the width
@@ -258,10 +259,10 @@ def from_a_picture_to_a_prediction(picture: Tensor) -> None:
 
 def picture_of_memory() -> None:
     section("What view keeps and transpose does not")
+    from pytorch_refresher._common.figures import BLUE, ORANGE, SKY, YELLOW
+
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
-
-    from pytorch_refresher._common.figures import BLUE, ORANGE, SKY, YELLOW
 
     # Colors follow the memory: a reader going row by row through a view meets them in order.
     colors = [SKY, YELLOW, ORANGE]
@@ -353,7 +354,7 @@ def flatten_and_back(tensor: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     if not arguments.practice:
         dimensions_of_size_one()
         squeeze_eats_a_batch_of_one()
@@ -365,7 +366,7 @@ def main() -> None:
         from_a_picture_to_a_prediction(picture)
         picture_of_memory()
         picture_of_channels(picture)
-    report_practice(channels_first, predict_one, flatten_and_back)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

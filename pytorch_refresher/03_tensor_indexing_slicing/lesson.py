@@ -9,13 +9,14 @@ table of twelve numbers.
     python lesson.py --practice  the practice report alone
 """
 
-try:
-    import torch
-    from torch import Tensor
+import sys
+from pathlib import Path
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+
+import torch
+from torch import Tensor
 
 
 def make_table() -> Tensor:
@@ -253,10 +254,10 @@ def windows() -> None:
 
 def picture() -> None:
     section("Six expressions and the cells they take")
+    from pytorch_refresher._common.figures import BLUE, ORANGE
+
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
-
-    from pytorch_refresher._common.figures import BLUE, ORANGE
 
     t = make_table()
     forms = {
@@ -322,7 +323,7 @@ def sliding_windows(series: Tensor, size: int, step: int) -> Tensor:
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     if not arguments.practice:
         elements_and_rows()
         slices()
@@ -333,7 +334,7 @@ def main() -> None:
         view_or_copy()
         windows()
         picture()
-    report_practice(every_other_row, diagonals, sliding_windows)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ message when they do not.
     python lesson.py --practice  the practice report alone
 """
 
-try:
-    import torch
-    from torch import Tensor
+import sys
+from pathlib import Path
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+
+import torch
+from torch import Tensor
 
 # The marks of three pupils (rows) in five exams (columns), used in several sections.
 PUPILS = ("Ann", "Bob", "Eve")
@@ -146,10 +147,10 @@ def broadcasting() -> None:
 
 
 def picture() -> None:
+    from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE
+
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
-
-    from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE
 
     matrix = torch.tensor([[10, 20, 30, 40], [50, 60, 70, 80], [90, 100, 110, 120]])
     row, column = torch.tensor([1, 2, 3, 4]), torch.tensor([[5], [6], [7]])
@@ -388,7 +389,7 @@ def product_shapes(tensors: dict[str, Tensor]) -> dict[tuple[str, str], tuple[in
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     if not arguments.practice:
         statistics()
         element_by_element()
@@ -400,7 +401,7 @@ def main() -> None:
         equal_floats()
         products()
         read_a_shape_error()
-    report_practice(normalize, cosine_similarity, product_shapes)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

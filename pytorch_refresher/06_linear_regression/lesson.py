@@ -8,17 +8,16 @@ that each number can be checked by hand, and the end of the training against the
     python lesson.py --practice  the practice report alone
 """
 
+import sys
 import tempfile
 import warnings
 from pathlib import Path
 
-try:
-    import torch
-    from torch import Tensor, nn
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+from torch import Tensor, nn
 
 # Shapes are written in comments with this letter throughout the lesson:
 #   N samples   both the inputs and the targets are columns, (N, 1): one feature, one output
@@ -309,9 +308,9 @@ def pictures(
     model: LinearRegression, curves: dict[str, list[float]], distances: Tensor, times: Tensor
 ) -> None:
     section("The line, and the way to it")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY
+
+    import matplotlib.pyplot as plt
 
     torch.manual_seed(0)
     young = LinearRegression()  # starts where the trained model started
@@ -393,7 +392,7 @@ def loss_curves(losses: dict[str, list[float]]):
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     if not arguments.practice:
         distances, times = four_deliveries()
         a_line_is_a_layer()
@@ -404,7 +403,7 @@ def main() -> None:
         curves = learning_rates(distances, times)
         keep_the_model(model, distances)
         pictures(model, curves, distances, times)
-    report_practice(predicted_weights, compare_optimizers, loss_curves)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

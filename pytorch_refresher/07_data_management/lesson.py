@@ -17,6 +17,7 @@ import http.server
 import io
 import os
 import socket
+import sys
 import tarfile
 import tempfile
 import threading
@@ -24,18 +25,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-try:
-    import numpy as np
-    import requests
-    from PIL import Image, ImageOps
-    from torch.utils.data import Dataset
-    from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._data.datasets import oxford_flowers
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-    from pytorch_refresher._common.console import LessonError
-    from pytorch_refresher._common.datasets import oxford_flowers
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import numpy as np
+import requests
+from PIL import Image, ImageOps
+from torch.utils.data import Dataset
+from tqdm import tqdm
 
 IMAGES = 240  # how many the lesson's server offers: all of the sample, a part of the real dataset
 SECONDS = (5, 10)  # how long to wait for a connection, and then for the next bytes
@@ -385,7 +384,7 @@ def only_classes(dataset: Dataset, classes: list[int]) -> Dataset:
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__, download=True)
+    arguments = lesson_arguments(__file__, download=True)
     if not arguments.practice:
         folder = oxford_flowers(arguments.download)
         with tempfile.TemporaryDirectory() as temporary:
@@ -400,7 +399,7 @@ def main() -> None:
         # From here on all of the dataset, real or drawn: the same line opens either.
         lazy_and_eager(folder)
         picture(folder)
-    report_practice(transformed_flowers, flowers_repr, only_classes)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -9,21 +9,20 @@ photograph in a new variation each time it is read, so that the network meets mo
     python lesson.py --download  the same on the real photographs
 """
 
+import sys
 from pathlib import Path
 
-try:
-    import numpy as np
-    import torch
-    from PIL import Image
-    from torch import Tensor
-    from torch.utils.data import Dataset
-    from torchvision import transforms, tv_tensors
-    from torchvision.transforms import v2
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._data.datasets import oxford_flowers
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-    from pytorch_refresher._common.datasets import oxford_flowers
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import transforms, tv_tensors
+from torchvision.transforms import v2
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   C channels (3: red, green, blue)   H height   W width   of a picture, in pixels
@@ -212,9 +211,9 @@ def a_dataset_with_a_transform(folder: Path, preprocess: transforms.Compose) -> 
 
 def picture_of_the_steps(photo: Image.Image, preprocess: transforms.Compose) -> None:
     section("What each step does to a photograph")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, RED
+
+    import matplotlib.pyplot as plt
 
     stages = [photo]
     for step in preprocess.transforms:
@@ -459,7 +458,7 @@ def hide_patch(size: int):
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__, download=True)
+    arguments = lesson_arguments(__file__, download=True)
     if not arguments.practice:
         folder = oxford_flowers(download=arguments.download)
         data = OxfordFlowersDataset(folder)
@@ -472,7 +471,7 @@ def main() -> None:
         augmentations_one_by_one(data[1][0])
         a_new_variation_at_every_read(folder)
         the_second_version(photo, preprocess)
-    report_practice(augmentation_figure, train_and_validation_pipelines, hide_patch)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -12,20 +12,19 @@ process or by several at once. Much that goes wrong in a project goes wrong here
 import multiprocessing
 import os
 import pickle
+import sys
 import time
 from pathlib import Path
 
-try:
-    import torch
-    from PIL import Image
-    from torch import Tensor
-    from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
-    from torchvision import transforms
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._data.datasets import oxford_flowers
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-    from pytorch_refresher._common.datasets import oxford_flowers
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
+from torchvision import transforms
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch   pictures are (3, H, W): three channels, height and width in pixels
@@ -153,9 +152,9 @@ def the_same_split_again(dataset: Dataset) -> None:
 
 def class_balance(labels: Tensor, sets: list[Subset]) -> None:
     section("Luck with rare kinds: random and stratified splits")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE
+
+    import matplotlib.pyplot as plt
 
     # A random split holds 15% of all images for validation, but not 15% of each kind of flower.
     # A stratified split does. One way is to deal the images like cards: shuffle, sort by kind,
@@ -406,7 +405,7 @@ def seconds_by_workers(
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__, download=True)
+    arguments = lesson_arguments(__file__, download=True)
     if not arguments.practice:
         folder = oxford_flowers(download=arguments.download)
         dataset = OxfordFlowersDataset(folder, PREPARE)
@@ -418,7 +417,7 @@ def main() -> None:
         when_to_shuffle()
         samples_of_different_shapes(folder)
         workers(folder)
-    report_practice(stratified_split, batch_memory, seconds_by_workers)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -11,20 +11,20 @@ training runs many times as fast, by feeding it differently.
 """
 
 import math
+import sys
 import time
+from pathlib import Path
 
-try:
-    import torch
-    from torch import Tensor, nn
-    from torch.utils.data import DataLoader
-    from torchvision import datasets, transforms
-    from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._common.device import choose_device
+from pytorch_refresher._data.datasets import fashion_mnist
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-    from pytorch_refresher._common.datasets import fashion_mnist
-    from pytorch_refresher._common.device import choose_device
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+from tqdm import tqdm
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch   C classes (10)   images are (B, 1, 28, 28): one channel, 28 rows, 28 columns
@@ -268,9 +268,9 @@ def train_from_one_tensor(
 @torch.no_grad()
 def look_at_the_result(model: nn.Module, history, test_data, device: torch.device) -> None:
     section("What it learned, and what it confuses")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, ORANGE, RED
+
+    import matplotlib.pyplot as plt
 
     images, labels = next(iter(DataLoader(test_data, batch_size=len(test_data))))
     predictions = model(images.to(device)).argmax(dim=1).cpu()
@@ -379,7 +379,7 @@ def misclassified_figure(
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__, download=True, device=True)
+    arguments = lesson_arguments(__file__, download=True, device=True)
     if not arguments.practice:
         device = choose_device(arguments.device)
         folder = fashion_mnist(download=arguments.download)
@@ -391,7 +391,7 @@ def main() -> None:
         accuracy_by_sample_and_by_batch(model, test_loader, device)
         train_from_one_tensor(train_data, test_loader, device, loader_speed)
         look_at_the_result(model, history, test_data, device)
-    report_practice(compare_depths, train_with_early_stopping, misclassified_figure)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,16 @@ into one batch without letting the filler change a result.
 """
 
 import math
+import sys
+from pathlib import Path
 
-try:
-    import torch
-    import torch.nn.functional as F
-    from torch import Tensor, nn
-    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch (sentences)   L positions (words of a sentence)   D features of each word
@@ -284,9 +284,9 @@ def neighbors_are_of_a_kind(vocabulary: dict[str, int], before: Tensor, after: T
 
 
 def draw_maps(before: Tensor, after: Tensor, kind: Tensor) -> None:
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE
+
+    import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 5.4), layout="constrained")
     for axis, vectors in zip(axes, (before, after), strict=True):
@@ -389,9 +389,9 @@ def packing(sentences: list[str], lengths: Tensor, vectors: Tensor) -> None:
 
 
 def draw_packing(sentences: list[str], order: list[int]) -> None:
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import GREEN, ORANGE, SKY
+
+    import matplotlib.pyplot as plt
 
     words = [sentence.split() for sentence in sentences]
     B, L = len(words), max(map(len, words))
@@ -503,7 +503,7 @@ def memory_of_both(
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     if not arguments.practice:
         sentences_become_ids()
         one_hot_times_matrix_is_a_look_up()
@@ -513,7 +513,7 @@ def main() -> None:
         sentences, lengths, vectors = padding()
         packing(sentences, lengths, vectors)
         order_is_lost()
-    report_practice(embedding_map, embed_sentences, memory_of_both)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -15,18 +15,18 @@ the two limits that led to attention.
 import math
 import re
 import statistics
+import sys
 import time
+from pathlib import Path
 
-try:
-    import torch
-    import torch.nn.functional as F
-    from torch import Tensor, nn
-    from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._data.datasets import text
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-    from pytorch_refresher._common.datasets import text
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch   L positions (time steps)   D features of each input   H hidden size
@@ -212,9 +212,9 @@ def gradient_by_distance(recurrent: nn.RNN | nn.LSTM, x: Tensor) -> Tensor:
 
 def gradients_vanish() -> None:
     section("How far back does the gradient reach?")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, RED
+
+    import matplotlib.pyplot as plt
 
     # Going back one step multiplies the gradient by W_h and by the slope of tanh, forty steps
     # do so forty times: it dies out, or grows beyond measure if the weights are large. An LSTM's
@@ -460,7 +460,7 @@ def hidden_state_figure(rnn: nn.RNN, x: Tensor, text: str):
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__, download=True)
+    arguments = lesson_arguments(__file__, download=True)
     # One time step is a small product. A second core would hardly speed it up, and on a busy
     # machine slows it down: the cores wait for each other at every step.
     cores = torch.get_num_threads()
@@ -475,7 +475,7 @@ def main() -> None:
         model = train_the_character_model(characters, vocabulary)
         let_it_write(model, clean, vocabulary)
         one_step_after_the_other(cores)
-    report_practice(character_rnn, compare_training_speed, hidden_state_figure)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

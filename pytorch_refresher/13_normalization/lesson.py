@@ -11,17 +11,17 @@ what needs running statistics, what breaks with a batch of one, and what transfo
 """
 
 import math
+import sys
+from pathlib import Path
 
-try:
-    import torch
-    import torch.nn.functional as F
-    from torch import Tensor, nn
-    from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._common.paths import SHIPPED_SAMPLES
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-    from pytorch_refresher._common.paths import SHIPPED_SAMPLES
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch   L positions of a sequence   D features of each position
@@ -205,9 +205,9 @@ def layer_norm() -> None:
 
 def draw_the_axes() -> None:
     """Two cubes of (B, L, D) with the numbers marked that share a mean and a variance."""
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, ORANGE
+
+    import matplotlib.pyplot as plt
 
     D, L, B = 6, 4, 4
     one_feature, one_token = torch.zeros(2, D, L, B, dtype=torch.bool)
@@ -407,9 +407,9 @@ def train_them(train_data: tuple[Tensor, Tensor], test_data: tuple[Tensor, Tenso
 
 def draw_the_training(table: dict, curves: dict) -> None:
     """Loss curves at one learning rate, and test accuracy over all of them."""
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, RED
+
+    import matplotlib.pyplot as plt
 
     looks = {
         "none": (RED, "s:"),
@@ -518,7 +518,7 @@ def error_by_batch_size(x: Tensor, batch_sizes: list[int]) -> dict[int, float | 
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     torch.set_num_threads(1)  # the tensors are small: a second thread costs more than it brings
     if not arguments.practice:
         columns_or_rows()
@@ -530,7 +530,7 @@ def main() -> None:
         a_deep_network_before_training(train_data)
         with_batch_norm = train_them(train_data, test_data)
         why_does_it_help(train_data, test_data, with_batch_norm)
-    report_practice(normalization_axes, train_eval_difference, error_by_batch_size)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,16 @@ builds additive attention, then trains one model with it and one without on the 
 """
 
 import statistics
+import sys
+from pathlib import Path
 
-try:
-    import torch
-    import torch.nn.functional as F
-    from torch import Tensor, nn
-    from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch   L positions written (one query each)   S positions read (one key each)
@@ -293,9 +293,9 @@ def train(models: dict[str, Seq2Seq]) -> None:
 
 def accuracy_against_length(models: dict[str, Seq2Seq]) -> None:
     section("The bottleneck: accuracy against length")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, RED
+
+    import matplotlib.pyplot as plt
 
     # Held-out sequences, written greedily: each sign that the model writes is its next input. A
     # sequence counts only if every digit is right, and END after them.
@@ -437,7 +437,7 @@ def compare_seq2seq(
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     # The steps of a GRU are small products: a second core would hardly speed them up.
     torch.set_num_threads(1)
     if not arguments.practice:
@@ -448,7 +448,7 @@ def main() -> None:
         train(models)
         accuracy_against_length(models)
         alignment(models["with attention"])
-    report_practice(additive_attention, alignment_figure, compare_seq2seq)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,16 @@ norm keeps the sum in bounds. As shape in is shape out, blocks can be stacked.
 """
 
 import math
+import sys
+from pathlib import Path
 
-try:
-    import torch
-    import torch.nn.functional as F
-    from torch import Tensor, nn
-    from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch   H heads   L query positions   S key positions   N blocks in a stack
@@ -353,9 +353,9 @@ def the_same_as_pytorch() -> None:
 
 def gradients_by_depth() -> None:
     section("Gradients by depth, at the start of training")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, RED
+
+    import matplotlib.pyplot as plt
 
     # One forward and one backward pass through N untrained blocks. The gradient norm of a block,
     # over its weight matrices, says how strongly it would learn. And how alike are the vectors
@@ -523,9 +523,9 @@ def train_the_stack(training, test) -> dict[str, list[list[float]]]:
 
 
 def picture(histories: dict[str, list[list[float]]]) -> None:
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, RED
+
+    import matplotlib.pyplot as plt
 
     looks = ((RED, ":"), (ORANGE, "--"), (GREEN, "-."), (BLUE, "-"))
     figure, axis = plt.subplots(figsize=(8, 3.8), layout="constrained")
@@ -593,7 +593,7 @@ def train_a_stack(x: Tensor, labels: Tensor, num_blocks: int) -> nn.Module:
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     # The tensors here are small: a second core would cost more in waiting than it saves.
     torch.set_num_threads(1)
     if not arguments.practice:
@@ -609,7 +609,7 @@ def main() -> None:
         bag = a_bag_of_words_fails(training, test)
         histories = train_the_stack(training, test)
         picture({"bag of words": bag, **histories})
-    report_practice(build_encoder_block, compare_norm_placement, train_a_stack)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

@@ -11,16 +11,16 @@ not, gives each position a vector of its own, fixed or learned, turns queries an
 """
 
 import math
+import sys
+from pathlib import Path
 
-try:
-    import torch
-    import torch.nn.functional as F
-    from torch import Tensor, nn
-    from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch   H heads   L positions of a sequence (S where they are keys)
@@ -242,9 +242,9 @@ def sinusoids_by_hand() -> None:
 
 def what_the_encoding_knows() -> None:
     section("What the encoding knows about distance")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE
+
+    import matplotlib.pyplot as plt
 
     pe = SinusoidalPositionalEncoding(64, max_len=128).pe[0]  # (128, 64)
 
@@ -310,9 +310,9 @@ def learned_positions() -> None:
 
 def relative_positions() -> None:
     section("Relative positions: RoPE and ALiBi")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, RED
+
+    import matplotlib.pyplot as plt
 
     # What mostly counts is how far apart two words are, and scores are where words meet. RoPE
     # turns query and key by their positions before the dot product. One query and one key, put
@@ -461,9 +461,9 @@ def with_and_without_positions() -> dict[str, list[float]]:
 
 
 def picture(results: dict[str, list[float]]) -> None:
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, RED
+
+    import matplotlib.pyplot as plt
 
     figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
     looks = ((RED, "s:"), (BLUE, "o-"), (ORANGE, "^--"), (GREEN, "d-."))
@@ -525,7 +525,7 @@ def compare_positions(
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     # The tensors here are small: a second core would cost more in waiting than it saves.
     torch.set_num_threads(1)
     if not arguments.practice:
@@ -536,7 +536,7 @@ def main() -> None:
         relative_positions()
         the_whole_transformer()
         picture(with_and_without_positions())
-    report_practice(sinusoidal_encoding, encoding_figure, compare_positions)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

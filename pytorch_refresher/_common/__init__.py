@@ -1,7 +1,24 @@
-"""What the lessons share: console, paths, devices, data, figures and the marking of answers."""
+"""What the lessons share: console, paths, devices, figures, and the marking of answers.
 
-from pytorch_refresher._common.console import lesson_arguments, section
-from pytorch_refresher._common.figures import save_figure
-from pytorch_refresher._common.practice import report_practice
+Lessons import this before PyTorch, so that a missing package, an old Python or a Ctrl-C during
+the imports ends in one sentence too.
+"""
 
-__all__ = ["lesson_arguments", "report_practice", "save_figure", "section"]
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036  older ones fail later, with less to go by
+    sys.exit(f"The course needs Python 3.11 or newer, and this is {sys.version.split()[0]}.")
+
+from pytorch_refresher._common.console import (
+    end_in_one_sentence,
+    lesson_arguments,
+    section,
+    show_error,
+)
+
+end_in_one_sentence()
+
+from pytorch_refresher._common.figures import save_figure  # noqa: E402
+from pytorch_refresher._common.practice import report_practice  # noqa: E402
+
+__all__ = ["lesson_arguments", "report_practice", "save_figure", "section", "show_error"]

@@ -1,8 +1,8 @@
 """Which device a lesson computes on."""
 
-import torch
-
 from pytorch_refresher._common.console import LessonError
+
+import torch
 
 
 def choose_device(name: str) -> torch.device:

@@ -11,24 +11,23 @@ as if it had never stopped.
 """
 
 import os
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
-try:
-    import torch
-    import torch.nn.functional as F
-    from torch import Tensor, nn
-    from torch.utils.data import DataLoader, TensorDataset
-    from torchvision import datasets, transforms
-    from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._common.device import choose_device
+from pytorch_refresher._data.datasets import horse_or_human
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-    from pytorch_refresher._common.console import LessonError
-    from pytorch_refresher._common.datasets import horse_or_human
-    from pytorch_refresher._common.device import choose_device
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision import datasets, transforms
+from tqdm import tqdm
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch   C channels   H, W rows and columns of an image
@@ -371,9 +370,9 @@ def train_the_network(
 @torch.no_grad()
 def look_at_the_result(model: HorsesHumansCNN, history, validation_data) -> None:
     section("What it looks at, and what it makes of it")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, ORANGE, RED
+
+    import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     epochs = range(1, len(history) + 1)
@@ -637,7 +636,7 @@ def train_with_checkpoints(
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__, download=True, device=True)
+    arguments = lesson_arguments(__file__, download=True, device=True)
     if not arguments.practice:
         device = choose_device(arguments.device)
         folder = horse_or_human(download=arguments.download)
@@ -650,7 +649,7 @@ def main() -> None:
         sigmoid_and_loss_in_one()
         batches, mended = mended_and_measured(folder, device)
         stop_and_go_on(batches, mended)
-    report_practice(compare_batch_norm, train_with_warmup, train_with_checkpoints)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

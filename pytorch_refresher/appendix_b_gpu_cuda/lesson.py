@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import statistics
+import sys
 import tempfile
 import textwrap
 import time
@@ -22,20 +23,18 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
-try:
-    import torch
-    import torch.distributed as dist
-    import torch.nn.functional as F
-    from torch import Tensor, nn
-    from torch.nn.parallel import DistributedDataParallel
-    from torch.utils.checkpoint import checkpoint
-    from torch.utils.data import DataLoader, TensorDataset
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._common.console import LessonError
+from pytorch_refresher._common.device import choose_device
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-    from pytorch_refresher._common.console import LessonError
-    from pytorch_refresher._common.device import choose_device
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.checkpoint import checkpoint
+from torch.utils.data import DataLoader, TensorDataset
 
 # Shapes are written in comments with these letters throughout the lesson:
 #   B batch   D features   C classes
@@ -190,9 +189,9 @@ def speed(device: torch.device) -> None:
 
 def what_memory_goes_into(device: torch.device) -> None:
     section("What memory goes into")
-    import matplotlib.pyplot as plt
-
     from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, SKY
+
+    import matplotlib.pyplot as plt
 
     # Counted first. A float32 takes 4 bytes.
     parameters = (D + 1) * HIDDEN + (HIDDEN + 1) * HIDDEN + (HIDDEN + 1) * C
@@ -596,7 +595,7 @@ def profile_empty_cache(memory, work: Callable) -> dict[str, tuple[int, int]]:
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__, device=True)
+    arguments = lesson_arguments(__file__, device=True)
     device = choose_device(arguments.device)
     if not arguments.practice:
         devices(device)
@@ -607,7 +606,7 @@ def main() -> None:
         mixed_precision(device)
         checkpointing(device)
         two_processes()
-    report_practice(benchmark_training, train_accumulated, profile_empty_cache)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":
