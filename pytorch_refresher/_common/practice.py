@@ -64,7 +64,10 @@ class Marker:
         """Start a worker if none is there. It imports PyTorch while you go on."""
         if self._worker:
             return
-        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        try:
+            self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        except OSError as error:
+            raise LessonError(f"Marking needs a temporary folder: {error}.") from None
         self._printed = Path(self._folder.name) / "printed"
         self._results = queue.SimpleQueue()
         code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
