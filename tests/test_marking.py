@@ -415,6 +415,12 @@ def test_watch_ends_with_the_next_lesson_once_all_is_solved(tmp_path):
     )
 
 
+def test_a_copy_of_a_lesson_is_marked_by_its_name(tmp_path):
+    assert course.lesson_of(tmp_path / "01_tensors_my_copy" / "lesson.py") == FIRST
+    with pytest.raises(practice.LessonError, match="called 'mine' can't be marked"):
+        course.lesson_of(tmp_path / "mine" / "lesson.py")
+
+
 def test_a_stub_of_this_file_gets_its_line_number():
     line = inspect.getsourcelines(not_started)[1] + 1
     assert mark(not_started, check_double).line == f"not started, test_marking.py line {line}"

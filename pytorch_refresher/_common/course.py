@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytorch_refresher._common.console import LessonError
+
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -51,14 +53,18 @@ COURSE = (
 
 
 def lesson_of(file: Path) -> Lesson:
-    """The lesson that a lesson.py answers, in this checkout or in a copy of its folder.
+    """The lesson that a lesson.py belongs to: in the course, or in a copy such as 01_tensors_old.
 
-    Raises LookupError for a folder that is none of the course's.
+    Raises LessonError for a folder whose name says nothing.
     """
+    name = file.resolve().parent.name
     for lesson in COURSE:
-        if lesson.folder == file.resolve().parent.name:
+        if name.startswith(lesson.folder):
             return lesson
-    raise LookupError(f"{file} lies in none of the course's folders")
+    raise LessonError(
+        f"Answers in a folder called {name!r} can't be marked, because the marking goes by the "
+        f"folder's name: {COURSE[0].folder}, for example."
+    )
 
 
 def after(lesson: Lesson) -> Lesson | None:

@@ -100,8 +100,9 @@ class Marker:
             else:
                 self._worker.kill()
         self._worker.wait()
-        self._reader.join()
-        self._worker.stdout.close()
+        self._reader.join(timeout=5)  # unless something that got away still holds the pipe
+        if not self._reader.is_alive():
+            self._worker.stdout.close()
         with contextlib.suppress(OSError):  # what was not sent yet cannot be
             self._worker.stdin.close()
         self._folder.cleanup()
