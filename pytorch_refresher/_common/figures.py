@@ -76,6 +76,7 @@ def heat_map(axes, values, rows: Sequence = (), columns: Sequence = (), *, numbe
     rows, columns: labels of the cells. numbers: a format such as ".2f" to write into each cell.
     look: what `imshow` takes, such as vmin, vmax and cmap.
     """
+    values = _array(values)
     image = axes.imshow(values, **{"cmap": "Blues", "aspect": "auto"} | look)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)
@@ -97,7 +98,9 @@ def curves(axes, lines: Mapping[str, Sequence], x: Sequence | None = None, **loo
     for number, (label, values) in enumerate(lines.items()):
         color, style = COLORS[number % len(COLORS)], STYLES[number % len(STYLES)]
         places = range(len(values)) if x is None else x
-        axes.plot(places, values, linestyle=style, color=color, label=label, linewidth=2)
+        axes.plot(
+            _array(places), _array(values), linestyle=style, color=color, label=label, linewidth=2
+        )
     axes.set(**look)
     axes.legend()
 
@@ -112,7 +115,12 @@ def image_grid(images: Sequence, titles: Sequence[str] = (), columns: int = 5, s
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, image in zip(grid.flat, images, strict=False):
-        axes.imshow(image, cmap="gray")
+        axes.imshow(_array(image), cmap="gray")
     for axes, title in zip(grid.flat, titles, strict=False):
         axes.set_title(title, fontsize=9)
     return figure, grid.ravel()[: len(images)]
+
+
+def _array(values):
+    """What matplotlib draws without a warning: a tensor's values as an array, the rest as it is."""
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
