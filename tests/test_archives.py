@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pytorch_refresher._common.console import LessonError
 from pytorch_refresher._data import download as fetching
 
 import pytest
+from course import PROJECT
 
 FILES = {"jpg/1.jpg": b"one" * 400, "jpg/2.jpg": bytes(range(256)) * 40, "labels.mat": b"three"}
 LIMIT = 100_000
@@ -87,7 +89,23 @@ ABSOLUTE = [
     "\\outside",
     "\\\\host\\share\\x",
 ]
+# Names that Windows or macOS cannot hold, or cannot tell from another one in the archive.
+NOT_EVERYWHERE = ["a.", "jpg/a ", "...", "con", "jpg/NUL.txt", "COM1", "lpt9.jpg", "jpg/x:y"]
+NOT_EVERYWHERE += ["a?", "a\tb", "b" * 251]
+SAME_ELSEWHERE = {
+    "folders in other letters": ("JPG/3.jpg",),
+    "a file in the letters of a folder": ("JPG",),
+    "one name in two Unicode forms": ("\u00e9", "e\u0301"),
+    "folders in two Unicode forms": ("\u00c9/1", "e\u0301/2"),
+}
 HOSTILE = {
+    **{f"tar {name!r}": (tar(tar_member(name)), "every disk") for name in NOT_EVERYWHERE},
+    **{f"zip {name!r}": (pack(zip_member(name)), "every disk") for name in NOT_EVERYWHERE},
+    **{f"tar {k}": (tar(*map(tar_member, v)), "twice") for k, v in SAME_ELSEWHERE.items()},
+    **{f"zip {k}": (pack(*map(zip_member, v)), "twice") for k, v in SAME_ELSEWHERE.items()},
+    "zip a file without a name": (pack(zip_member("")), "every disk"),
+    "tar from the end of time": (tar(tar_member("a", pax_headers={"mtime": "inf"})), "unpacked"),
+    "tar from no time at all": (tar(tar_member("a", pax_headers={"mtime": "nan"})), "unpacked"),
     **{f"tar {name}": (tar(tar_member(name)), "leads out") for name in CLIMBING + ABSOLUTE},
     **{f"zip {name}": (pack(zip_member(name)), "leads out") for name in CLIMBING + ABSOLUTE},
     "tar folder above": (tar(tar_member("../new", b"", type=tarfile.DIRTYPE)), "leads out"),
@@ -188,6 +206,14 @@ def test_what_a_killed_process_left_does_not_matter(room):
     assert everything_in(room / "data") == ["jpg", "jpg/1.jpg", "jpg/2.jpg", "labels.mat"]
 
 
+def test_a_link_in_place_of_the_temporary_folder_is_removed_and_not_followed(room):
+    (room / "mine").mkdir()
+    (room / "mine" / "letter").touch()
+    (room / "data.part").symlink_to("mine", target_is_directory=True)
+    fetching.make_folder(room / "data", lambda folder: (folder / "whole").touch())
+    assert everything_in(room) == ["data", "data.lock", "data/whole", "mine", "mine/letter"]
+
+
 def test_an_interrupt_leaves_nothing(room):
     def fill(folder):
         (folder / "half").touch()
@@ -210,8 +236,14 @@ def test_a_second_process_waits_and_one_that_is_killed_gives_way(room):
         "download.make_folder(pathlib.Path(sys.argv[1]), fill)\n"
     )
     command = [sys.executable, "-c", slow, str(room / "data")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as process:
         assert process.stdout.readline() == "half\n"
+        # Stopped in the middle, it keeps the others waiting, and they say for what.
+        process.send_signal(signal.SIGSTOP)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as another:
+            line = another.stdout.readline()
+            assert line == f"Waiting for another process that is making {room / 'data'} ...\n"
+            another.kill()
         process.kill()
     assert not (room / "data").exists()
     fetching.make_folder(room / "data", lambda folder: (folder / "whole").touch())

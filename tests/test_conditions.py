@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from pytorch_refresher._common import figures
-from pytorch_refresher._data import datasets, download, flowers
+from pytorch_refresher._data import datasets, flowers
 
 import pytest
 from course import LESSONS, PACKAGE, PROJECT, run
@@ -52,38 +52,6 @@ def test_a_sample_drawn_for_one_run_is_gone_afterwards(tmp_path):
     )
     folder = done.stdout.splitlines()[-1]
     assert os.path.isabs(folder) and not os.path.exists(folder)
-
-
-@pytest.mark.parametrize("name", ["oxford_flowers", "horse_or_human"])
-def test_a_sample_that_is_there_serves_those_who_may_not_write(name, monkeypatch, tmp_path, capsys):
-    (tmp_path / "sample" / name).mkdir(parents=True)
-    monkeypatch.setenv("PYTORCH_REFRESHER_DATA", str(tmp_path))
-    monkeypatch.setattr(download, "locked", in_vain)
-    assert getattr(datasets, name)() == tmp_path / "sample" / name
-    assert "cannot be kept" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", ["fashion_mnist", "oxford_flowers", "horse_or_human", "text"])
-def test_a_dataset_that_is_there_serves_those_who_may_not_write(
-    name, monkeypatch, tmp_path, capsys
-):
-    files = [f"fashion_mnist/FashionMNIST/raw/{file}" for file in unpacked_names()]
-    for file in [*files, "oxford_flowers/-", "horse_or_human/-", "text/tinyshakespeare.txt"]:
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).touch()
-    monkeypatch.setenv("PYTORCH_REFRESHER_DATA", str(tmp_path))
-    monkeypatch.setattr(download, "locked", in_vain)
-    getattr(datasets, name)(download=True)
-    assert f", from {tmp_path / name}" in capsys.readouterr().out
-
-
-def unpacked_names():
-    return [file.removesuffix(".gz") for file in datasets.SOURCES["fashion_mnist"]["files"]]
-
-
-def in_vain(target):
-    """Stands for download.locked where nothing can be written, not even the file of the lock."""
-    raise AssertionError(f"{target} is there, so no lock is needed")
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,11 @@ import multiprocessing
 import os
 import re
 import shutil
+import socketserver
+import ssl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from pytorch_refresher._data import datasets
 from pytorch_refresher._data import download as fetching
 
 import pytest
-from course import PACKAGE
+from course import PACKAGE, PROJECT
 from faulty_server import CONTENT, SHA256
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -112,8 +115,13 @@ def test_redirects_in_a_circle_end(server, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
-def test_a_full_disk_is_named(server, tmp_path):
-    (tmp_path / "file.part").symlink_to("/dev/full")
+def test_a_full_disk_is_named(server, tmp_path, monkeypatch):
+    really_open = Path.open
+
+    def open_on_a_full_disk(path, *arguments):
+        return really_open(Path("/dev/full") if path.suffix == ".part" else path, *arguments)
+
+    monkeypatch.setattr(Path, "open", open_on_a_full_disk)
     with pytest.raises(LessonError, match=r"Cannot write .*file.*: No space left on device"):
         fetch(server, tmp_path)
     assert not (tmp_path / "file").exists()
@@ -202,6 +210,100 @@ def test_a_download_killed_at_any_moment_goes_on_in_the_next_run(server, tmp_pat
 def test_nothing_listens(tmp_path):
     with pytest.raises(LessonError, match="no connection"):
         fetching.fetch(["http://127.0.0.1:9/file"], tmp_path / "file", 5, SHA256)
+
+
+def serve_bytes(answer):
+    """The port of a server that gives these bytes to everybody who asks."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(65536)
+            self.request.sendall(answer)
+
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
+MOVED = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: "
+CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ASKS = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "scheme", "proxy", "cause"),
+    [
+        (f"{MOVED}http://[\r\n\r\n", "http", "", "makes no sense"),
+        (f"{MOVED}http://.x/\r\n\r\n", "http", "", "makes no sense"),
+        (f"{MOVED}http://127.0.0.1:no/\r\n\r\n", "http", "", "makes no sense"),
+        (f"{MOVED}\xff\r\n\r\n", "http", "", "makes no sense"),
+        (f"{MOVED}ftp://user:secret@host/\r\n\r\n", "http", "", "to 'ftp://host', which has"),
+        (f"{CHUNKED}-5\r\nhello", "http", "", "makes no sense"),
+        (f"{CHUNKED}-{'f' * 20}\r\nhello", "http", "", "makes no sense"),
+        (f"{CHUNKED}hello", "http", "", "the connection broke"),
+        ("no TLS", "https", "", "no secure connection"),
+        (ASKS, "http", "user:secret@127.0.0.1:{port}", "the proxy asks for a name and password"),
+        (ASKS, "https", "user:secret@127.0.0.1:{port}", "the proxy asks for a name and password"),
+        ("", "https", "user:secret@127.0.0.1:9", "no connection to the proxy"),
+        ("", "https", "user:secret@[bad", "makes no sense"),
+        ("", "https", "user:secret@", "makes no sense"),
+    ],
+)
+def test_a_fault_of_the_network_is_called_what_it_is(
+    tmp_path, monkeypatch, answer, scheme, proxy, cause
+):
+    port = serve_bytes(answer.encode("latin-1"))
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, proxy and f"http://{proxy.format(port=port)}")
+    with pytest.raises(LessonError) as caught:
+        url = f"{scheme}://user:secret@127.0.0.1:{port}/file"
+        fetching.fetch([url], tmp_path / "file", len(CONTENT), SHA256)
+    message = str(caught.value)
+    assert message.startswith(f"file could not be downloaded (127.0.0.1:{port}: ")
+    assert cause in message and "secret" not in message and "\n" not in message
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl to make a certificate")
+def test_a_certificate_that_nobody_signed_is_called_so(server, tmp_path):
+    key, certificate = str(tmp_path / "key"), str(tmp_path / "certificate")
+    command = ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-subj", "/CN=localhost"]
+    command += ["-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with pytest.raises(LessonError, match="its certificate cannot be verified"):
+        url = server.url.replace("http:", "https:")
+        fetching.fetch([url], tmp_path / "file", len(CONTENT), SHA256)
+
+
+def test_a_file_of_certificates_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificates"))
+    with pytest.raises(LessonError, match=r"TLS CA certificate bundle.*certificates"):
+        fetching.fetch(["https://127.0.0.1:9/file"], tmp_path / "file", 5, SHA256)
+
+
+def test_a_link_in_place_of_the_part_is_removed_and_not_followed(server, tmp_path):
+    (tmp_path / "mine").write_bytes(b"precious")
+    (tmp_path / "file.part").symlink_to(tmp_path / "mine")
+    assert fetch(server, tmp_path).read_bytes() == CONTENT
+    (tmp_path / "unpacked.part").symlink_to(tmp_path / "mine")
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"right"))
+    md5 = hashlib.md5(b"right").hexdigest()
+    fetching.unpack_gzip(tmp_path / "a.gz", tmp_path / "unpacked", 5, md5)
+    assert (tmp_path / "unpacked").read_bytes() == b"right"
+    assert (tmp_path / "mine").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("content", [b"", CONTENT[::-1], CONTENT + b"more"])
+def test_another_file_under_the_final_name_is_refused(server, tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(LessonError, match="is not the file that it should be") as caught:
+        fetch(server, tmp_path)
+    assert str(tmp_path / "file") in str(caught.value)
+    assert (tmp_path / "file").read_bytes() == content and not server.requests
 
 
 def test_the_second_address_is_tried(server, tmp_path):
@@ -294,6 +396,7 @@ def lesson_with_download(source, folder, **environment):
         **os.environ,
         "SOURCE": json.dumps(source),
         "PYTORCH_REFRESHER_DATA": str(folder / "data"),
+        "PYTHONPATH": str(PROJECT),
         **environment,
     }
     command = [sys.executable, "-W", "error", "-c", DRIVER, str(lesson)]
@@ -345,6 +448,7 @@ def test_an_interrupted_download_stops_at_once(server, tmp_path):
         **os.environ,
         "SOURCE": json.dumps(source),
         "PYTORCH_REFRESHER_DATA": str(tmp_path / "data"),
+        "PYTHONPATH": str(PROJECT),
     }
     lesson = next(
         path

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import zipfile
 
 from pytorch_refresher._common.console import LessonError
@@ -27,7 +28,7 @@ def sample(shared):
 
 
 def test_the_sample_is_laid_out_as_the_real_dataset(sample):
-    assert sorted(path.name for path in sample.iterdir()) == ["training", "validation"]
+    assert sorted(path.name for path in sample.glob("[!m]*")) == ["training", "validation"]
     for part, count in COUNTS.items():
         assert sorted(path.name for path in (sample / part).iterdir()) == ["horses", "humans"]
         for kind in ("horses", "humans"):
@@ -88,7 +89,8 @@ def tiny(server, monkeypatch, tmp_path):
         server.files[f"/first/{name}"] = server.files[f"/second/{name}"] = content
         files[name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     urls = [f"{server.url}/first/", f"{server.url}/second/"]
-    monkeypatch.setitem(datasets.SOURCES, "horse_or_human", {"urls": urls, "files": files})
+    source = {"urls": urls, "files": files, "images": {"training": 6, "validation": 4}}
+    monkeypatch.setitem(datasets.SOURCES, "horse_or_human", source)
     monkeypatch.setenv("PYTORCH_REFRESHER_DATA", str(tmp_path))
     return tmp_path
 
@@ -97,7 +99,7 @@ def test_the_real_images_are_fetched(server, tiny, capsys):
     server.script = ["404", "whole", "break"]
     folder = datasets.horse_or_human(download=True)
     assert folder == tiny / "horse_or_human"
-    assert "the real horses and humans" in capsys.readouterr().out
+    assert "the real horses and humans, 6 + 4 images, from" in capsys.readouterr().out
     assert server.requests[1][0] == "/second/horse-or-human.zip"
     for part, count in (("training", 3), ("validation", 2)):
         for kind in ("horses", "humans"):
@@ -106,6 +108,34 @@ def test_the_real_images_are_fetched(server, tiny, capsys):
     asked = len(server.requests)
     assert datasets.horse_or_human(download=True) == datasets.horse_or_human() == folder
     assert len(server.requests) == asked
+
+
+DAMAGE = {
+    "a class is missing": lambda folder: shutil.rmtree(folder / "validation" / "horses"),
+    "a picture is cut off": lambda folder: next(folder.rglob("*.png")).write_bytes(b"\x89PNG"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_noticed(server, tiny, sample, monkeypatch, capsys, damage):
+    """The real images that are not whole get one sentence, and a sample is drawn again."""
+    folder = datasets.horse_or_human(download=True)
+    damage(folder)
+    with pytest.raises(LessonError, match=f": delete {folder} and run"):
+        datasets.horse_or_human()
+    shutil.rmtree(folder)
+
+    def draw(folder):
+        shutil.copytree(sample, folder, dirs_exist_ok=True)
+        (folder / "manifest.json").unlink()
+
+    monkeypatch.setattr(horses_and_humans, "draw", draw)
+    shutil.copytree(sample, tiny / "sample" / "horse_or_human")
+    damage(tiny / "sample" / "horse_or_human")
+    for said in (1, 0):
+        drawn = datasets.horse_or_human()
+        assert len(list(drawn.rglob("*.png"))) == 320
+        assert capsys.readouterr().out.count("so it was drawn again") == said
 
 
 def test_a_failed_download_leaves_the_sample_usable(server, tiny, monkeypatch):

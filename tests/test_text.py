@@ -35,6 +35,16 @@ def test_shakespeare_is_fetched_once_and_then_used(server, speech, capsys):
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("content", [b"", "Cortège".encode("latin-1"), SPEECH[:20]])
+def test_another_text_under_its_name_gets_one_sentence(speech, tmp_path, content):
+    path = tmp_path / "text" / "tinyshakespeare.txt"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    for download in (False, True):
+        with pytest.raises(LessonError, match=f"{path} is not .*: delete {path} and run"):
+            datasets.text(download)
+
+
 def test_a_failed_download_leaves_the_built_in_text(server, speech):
     server.always = "wrong"
     with pytest.raises(LessonError, match="SHA-256"):

@@ -165,8 +165,9 @@ def _count_images(name: str, folder: Path) -> list[int]:
         if len(images) < expected:
             fault = f"{folder / part} holds only {len(images):,} of {expected:,} images"
             raise _damaged(fault, folder)
-        if empty := next((path for path in images if not os.path.getsize(path)), None):
-            raise _damaged(f"{empty} is empty", folder)
+        for path in images:
+            if not (is_there(path) and manifest.size(path)):
+                raise _damaged(f"{path} is empty", folder)
         counts.append(len(images))
     return counts
 
