@@ -72,7 +72,7 @@ def test_encoder_blocks(name, mask):
 
 
 def test_one_head_is_the_attention_of_lesson_15():
-    attention = lesson("15").attention
+    attention = lesson("15").scaled_dot_product_attention
     layer = lesson("16").MultiHeadAttention(D, 1).eval()
     for projection in (layer.W_q, layer.W_k, layer.W_v, layer.W_o):
         nn.init.eye_(projection.weight)

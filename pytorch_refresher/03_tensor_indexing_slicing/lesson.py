@@ -254,7 +254,7 @@ def draw_six_expressions() -> None:
         f"t[t > {LIMIT}]": t[t > LIMIT],
         "t[[0, 2], [1, 3]]": t[[0, 2], [1, 3]],
     }
-    figure, grid = plt.subplots(2, 3, figsize=(9, 5.4), layout="constrained")
+    figure, grid = plt.subplots(2, 3, figsize=(9, 6), layout="constrained")
     for axes, (form, picked) in zip(grid.flat, forms.items(), strict=True):
         is_picked = torch.isin(t, picked.flatten()).int().numpy()
         colors = ListedColormap(["white", ORANGE])

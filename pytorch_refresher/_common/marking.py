@@ -18,6 +18,7 @@ from pathlib import Path
 from pytorch_refresher._common.verdict import Verdict, one_line
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 
 class NotYet(AssertionError):
@@ -105,6 +106,22 @@ def reject(
     if not _same(actual, expected):
         for hint, wrong in mistakes.items():
             expect(not _same(actual, wrong), hint)
+
+
+class refuse_calls(TorchFunctionMode):  # noqa: N801  it reads as `with refuse_calls("softmax"):`
+    """Inside it, a call of one of PyTorch's functions of these names fails with a hint.
+
+    names: as in `torch.softmax`, `F.softmax` and `Tensor.softmax`, which are all "softmax".
+    """
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.names = names
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        name = getattr(function, "__name__", "")
+        expect(name not in self.names, f"it calls {name}, and this problem asks for your own")
+        return function(*args, **(kwargs or {}))
 
 
 def _same(actual: object, other: torch.Tensor | float) -> bool:
