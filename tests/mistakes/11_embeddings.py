@@ -394,7 +394,7 @@ MISTAKES = {
         (result_counted, "leave out the vectors that come out"),
         (length_forgotten, "bytes, expected"),
         (numbers_for_bytes, "expected bytes"),
-        (in_megabytes, "is a float, expected a int"),
+        (in_megabytes, "is a float, expected an int"),
         (the_other_way_round, "the wrong way round"),
         (built, "stops with RuntimeError"),
         (two_lists, "return a list of 3 pairs"),
