@@ -1,95 +1,121 @@
 """Lesson 07: the checks that mark your practice answers."""
 
+import itertools
+import re
 import tempfile
+from collections import Counter
 from pathlib import Path
 
-from pytorch_refresher._common.marking import expect, expect_parts, expect_type
+from pytorch_refresher._common.marking import expect, expect_parts, expect_type, reject
 
 import numpy as np
 from PIL import Image
-from scipy.io import savemat
 from torch.utils.data import Dataset
+
+MODES = ("RGB", "L", "RGB", "CMYK", "RGB")  # of the images of a folder, one after the other
+
+
+def _write_images(folder: Path, count: int, height: int) -> None:
+    """Write images for `count` samples. That of sample 2, say, is 12 pixels wide."""
+    (folder / "jpg").mkdir(parents=True, exist_ok=True)
+    for index, mode in zip(range(count), itertools.cycle(MODES)):  # noqa: B905  one has no end
+        path = folder / "jpg" / f"image_{index + 1:05d}.jpg"
+        Image.new(mode, (10 + index, height)).save(path)
 
 
 def check_transformed_flowers(answer) -> None:
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
-        folder = Path(temporary)
-        labels = [3, 1, 102, 1]
-        (folder / "jpg").mkdir()
-        for number in range(1, len(labels) + 1):  # a width of its own tells each image
-            image = Image.new("RGB", (10 + number, 8), (40 * number, 90, 30))
-            image.save(folder / "jpg" / f"image_{number:05d}.jpg")
-        savemat(folder / "imagelabels.mat", {"labels": np.array([labels], dtype=np.uint8)})
-        expect_plain_items(answer(folder), labels)
+    from scipy.io import savemat
 
-        seen = []
+    for labels in ([3, 1, 102, 1, 7], [4, 9]):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+            folder = Path(temporary) / "flowers"
+            _write_images(folder, len(labels), height=8)
+            savemat(folder / "imagelabels.mat", {"labels": np.array([labels], dtype=np.uint8)})
+            seen = []
 
-        def transform(image):
-            expect(
-                isinstance(image, Image.Image),
-                f"the transform was given a {type(image).__name__} instead of an image",
-            )
-            seen.append(image.width)
-            return f"call {len(seen)}, image {image.width - 11}"
+            def transform(image, seen=seen):
+                expect_type(image, Image.Image, "what the transform is given")
+                _expect_image(image, image.width - 10, "the image that the transform is given")
+                seen.append(image.width - 10)
+                return f"call {len(seen)}"
 
-        dataset = answer(folder, transform)
-        expect(not seen, "the transform was called before any item was asked for")
-        expect_type(dataset, Dataset, "with a transform, the result")
-        for call, idx in enumerate((2, 0, 2), start=1):
-            image, label = expect_parts(dataset[idx], "the image", "the label")
-            expect(bool(seen), "the transform was not called: is it kept in __init__?")
-            expect(
-                len(seen) >= call,
-                "the transform was not called anew for an item that was asked for again",
-            )
-            expect(
-                isinstance(image, str) and image.startswith("call "),
-                "the item has the image as it was: return what the transform gave",
-            )
-            expect(image.endswith(f"image {idx}"), f"item {idx} has another item's image")
-            expect(len(seen) == call, "the transform was called more than once for one item")
-            expect(label == labels[idx] - 1, f"with a transform, the label of item {idx} differs")
+            plain, transformed = answer(folder), answer(folder, transform)
+            expect(not seen, "the transform is called before any sample is asked for")
+            # Whoever has opened the images too early has those that were 8 pixels high.
+            _write_images(folder, len(labels), height=9)
+            _check_plain(plain, labels)
+            _check_transformed(transformed, labels, seen)
 
 
-def expect_plain_items(dataset: Dataset, labels: list[int]) -> None:
-    """Fail unless the dataset without a transform gives images as they are, and labels from 0."""
+def _check_plain(dataset: object, labels: list[int]) -> None:
     expect_type(dataset, Dataset)
-    expect(
-        len(dataset) == len(labels),
-        f"the dataset has length {len(dataset)} for {len(labels)} images",
-    )
-    for idx, label in enumerate(labels):
-        image, found = expect_parts(dataset[idx], "the image", "the label")
-        expect(
-            isinstance(image, Image.Image),
-            f"without a transform, the image is a {type(image).__name__}: leave it as it is",
-        )
-        try:
-            image.load()
-        except Exception:
-            expect(False, "the pixels are read too late, after the file was closed: convert inside")
-        expect(image.mode == "RGB", f'the image has mode {image.mode}: convert("RGB")')
-        expect(image.width != 10 + idx, "image files are numbered from 1: idx + 1")
-        expect(image.width == 11 + idx, f"item {idx} has another item's image")
-        expect(
-            isinstance(found, int),
-            f"the label is a {type(found).__name__}: make it a Python int",
-        )
-        expect(found != label, f"the label of item {idx} is {found}: count from 0, not from 1")
-        expect(found == label - 1, f"the label of item {idx} is {found}, expected {label - 1}")
+    for index in range(len(labels)):
+        image, label = expect_parts(dataset[index], "the image", "the label")
+        what = f"without a transform, the image of sample {index}"
+        expect_type(image, Image.Image, what)
+        _expect_image(image, index, what)
+        expect_type(label, int, f"the label of sample {index}")
+        _expect_label(label, labels, index)
+    _expect_an_end(dataset, len(labels))
+
+
+def _expect_image(image: Image.Image, index: int, what: str) -> None:
+    try:
+        image.load()
+    except Exception:
+        expect(False, f"{what} cannot be read, because its file is closed: convert it before that")
+    expect(image.mode == "RGB", f'{what} has mode {image.mode}: convert("RGB")')
+    reject(image.width, 10 + index, {f"{what} is the one before: files count from 1": 9 + index})
+    expect(image.width == 10 + index, f"{what} belongs to another sample")
+    expect(image.height == 9, f"{what} was opened too early: open it when it is asked for")
+
+
+def _expect_label(label: int, labels: list[int], index: int) -> None:
+    what = f"the label of sample {index} is {label}"
+    reject(label, labels[index] - 1, {f"{what}: classes count from 0": labels[index]})
+    expect(label == labels[index] - 1, f"{what}, expected {labels[index] - 1}")
+
+
+def _check_transformed(dataset: object, labels: list[int], seen: list[int]) -> None:
+    expect_type(dataset, Dataset, "with a transform, the result")
+    # The last sample comes twice: a random transform has to get another chance.
+    for call, index in enumerate((len(labels) - 1, 0, len(labels) - 1), start=1):
+        image, label = expect_parts(dataset[index], "the image", "the label")
+        again = " again" if call == 3 else ""
+        expect(len(seen) >= call, f"sample {index} is asked for{again}, but no transform is called")
+        expect(len(seen) == call, "the transform is called more than once for one sample")
+        expect(seen[-1] == index, f"for sample {index}, another image is transformed")
+        result = isinstance(image, str) and image == f"call {call}"
+        expect(result, "the sample holds something else than the transform returned")
+        _expect_label(label, labels, index)
+    _expect_an_end(dataset, len(labels))
+
+
+def _expect_an_end(dataset: Dataset, length: int) -> None:
+    """Fail unless the dataset has `length` samples, for len() and for a `for` loop."""
+    found = len(dataset)
+    expect(found == length, f"len() of the dataset is {found}, expected {length}")
+    try:
+        goes_on = len(list(itertools.islice(dataset, length + 1))) > length
+    except Exception as error:
+        kind = type(error).__name__
+        expect(False, f"a `for` loop over it ends in {kind}: raise IndexError beyond the end")
+    expect(not goes_on, f"a `for` loop goes on after {length} samples: raise IndexError there")
 
 
 class OxfordFlowersDataset(Dataset):
-    """What the lesson's class shows from outside; its images cannot be opened."""
+    """What the lesson's class shows from outside. Its images are not to be opened."""
 
-    def __init__(self, labels: list[int], folder: Path) -> None:
-        self.labels, self.folder = np.array(labels, dtype=np.uint8), folder
+    def __init__(self, folder: Path, labels: list[int]) -> None:
+        self.folder, self.labels = folder, np.array(labels, dtype=np.uint8)
+        names = [f"image_{number:05d}.jpg" for number in range(1, len(labels) + 1)]
+        self.image_paths = [folder / "jpg" / name for name in names]
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, idx: int):
-        expect(False, "an image was opened: the labels are enough")
+    def __getitem__(self, index: int):
+        expect(False, "an image is opened: the labels and the paths are enough")
 
 
 class SmallGarden(OxfordFlowersDataset):
@@ -97,37 +123,52 @@ class SmallGarden(OxfordFlowersDataset):
 
 
 def check_flowers_repr(answer) -> None:
-    cases = [
-        (OxfordFlowersDataset([0, 4, 4, 101, 0], Path("some") / "folder"), 3),
-        (SmallGarden([7, 7], Path("elsewhere")), 1),
-    ]
-    for dataset, kinds in cases:
-        text = answer(dataset)
+    cases = (  # the labels, and the numbers of the files that are missing
+        (OxfordFlowersDataset, [0, 4, 4, 101, 0, 4, 9], []),
+        (SmallGarden, [7, 7, 3, 3, 3], [2, 5]),
+        (OxfordFlowersDataset, [0, 1, 1, 2, 2, 0, 1, 2], [1, 3, 8]),
+        (OxfordFlowersDataset, [5], [1]),
+    )
+    for kind, labels, missing in cases:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+            dataset = kind(Path(temporary), labels)
+            (Path(temporary) / "jpg").mkdir()
+            for path in (*dataset.image_paths, Path(temporary, "jpg", "a_stray_file.jpg")):
+                path.touch()
+            for number in missing:
+                dataset.image_paths[number - 1].unlink()
+            text = answer(dataset)
         expect_type(text, str)
-        name, size, folder = type(dataset).__name__, len(dataset), str(dataset.folder)
-        labels = dataset.labels.tolist()
-        expect(
-            text.startswith(f"{name}("),
-            f"begin with the class's name and a bracket, {name}( for this object: "
-            "type(self).__name__ knows it",
-        )
-        expect(f"({size} images" in text, f"say how many images there are: {size} images")
-        expect(
-            f"of {max(labels) + 1} kinds" not in text or kinds == max(labels) + 1,
-            "the largest label is not the number of kinds: count the different labels that occur",
-        )
-        expect(
-            f"of {size} kinds" not in text or kinds == size,
-            "that counts images, not kinds: count each label once",
-        )
-        expect(f"of {kinds} kinds" in text, f"the labels {labels} are of {kinds} kinds")
-        expect(folder in text, "name the folder: self.folder")
-        expected = f"{name}({size} images of {kinds} kinds in {folder})"
-        expect(text == expected, f"the text is {text!r}, expected {expected!r}")
+        _expect_summary(text, dataset, len(missing))
+
+
+def _expect_summary(text: str, dataset: Dataset, missing: int) -> None:
+    name, labels = type(dataset).__name__, dataset.labels.tolist()
+    expect(text.startswith(name), f"begin with {name}: type(self).__name__ knows the class's name")
+    digits = re.sub(r"(?<=\d)[,_](?=\d{3})", "", text.removeprefix(name))
+    found = [int(number) for number in re.findall(r"\d+", digits)]
+    expect(len(found) == 5, f"say five numbers. In {text!r} there are {len(found)}")
+    counts = Counter(labels)
+    rarest = min(counts[label] for label in range(max(labels) + 1))
+    files = {
+        "is that of the files that are there": len(labels) - missing,
+        "goes by the files in the folder, one of which is a stray": abs(missing - 1),
+    }
+    facts = (
+        ("samples", len(labels), {}),
+        ("classes", len(counts), {"goes by the largest label": max(labels) + 1}),
+        ("the rarest class", min(counts.values()), {"is that of one that doesn't occur": rarest}),
+        ("the most frequent class", max(counts.values()), {}),
+        ("missing files", missing, files),
+    )
+    for number, (what, expected, mistakes) in zip(found, facts, strict=True):
+        what = f"for the labels {labels}, the count of {what}"
+        reject(number, expected, {f"{what} {hint}": wrong for hint, wrong in mistakes.items()})
+        expect(number == expected, f"{what} is {number}, expected {expected}")
 
 
 class Counted(Dataset):
-    """Items are pairs ("image 5", label); `opened` lists what was asked for."""
+    """Its samples are pairs ("image 5", label); `opened` lists which were asked for."""
 
     def __init__(self, labels: list[int]) -> None:
         self.labels, self.opened = np.array(labels, dtype=np.uint8), []
@@ -135,47 +176,50 @@ class Counted(Dataset):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, idx: int):
-        self.opened.append(int(idx))
-        return f"image {int(idx)}", int(self.labels[idx])
+    def __getitem__(self, index: int):
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        self.opened.append(int(index))
+        return f"image {int(index)}", int(self.labels[index])
 
 
 def check_only_classes(answer) -> None:
     labels = [5, 0, 2, 5, 9, 2, 2, 0, 7, 5]
-    for classes in ([5, 2], [0], [9, 5, 7], [3], [0, 2, 5, 7, 9]):
-        dataset = Counted(labels)
-        wanted = [idx for idx, label in enumerate(labels) if label in classes]
-        subset = answer(dataset, list(classes))
-        expect(
-            not dataset.opened,
-            f"{len(dataset.opened)} images were opened to make the subset: "
-            "find the items by dataset.labels alone",
-        )
-        expect_type(subset, Dataset)
-        expect(
-            len(subset) != len(labels) or len(wanted) == len(labels),
-            "the subset is as long as the dataset: were any classes left out?",
-        )
-        expect(
-            len(subset) == len(wanted),
-            f"of the labels {labels}, {len(wanted)} are in {classes}; the subset has {len(subset)}",
-        )
-        items = [expect_parts(subset[idx], "the image", "the label") for idx in range(len(subset))]
-        found = [item[0] for item in items]
-        expect(
-            sorted(dataset.opened) == sorted(wanted),
-            f"for {len(wanted)} items, the dataset was asked for {dataset.opened}: "
-            "ask for each item once, and for no other",
-        )
-        expect(
-            [item[1] for item in items] != [sorted(classes).index(labels[idx]) for idx in wanted]
-            or sorted(classes) == list(range(len(classes)))
-            or not wanted,
-            "the classes were numbered anew: keep the old labels",
-        )
-        expect(
-            found == [f"image {idx}" for idx in wanted],
-            f"for the classes {classes} the subset holds {found}: keep the items' old order",
-        )
-        for (_, label), idx in zip(items, wanted, strict=True):
-            expect(label == labels[idx], f"the label of image {idx} is {label}, not {labels[idx]}")
+    for classes in ([5, 2], [0], [9, 5, 7], [3], [], [7, 0, 2, 9, 5]):
+        dataset, given = Counted(labels), list(classes)
+        subset = answer(dataset, given)
+        expect(given == classes, f"your list of classes {classes} became {given}: only read it")
+        expect(not dataset.opened, "samples are opened to make the subset: look at dataset.labels")
+        places = [place for place, label in enumerate(labels) if label in classes]
+        _expect_subset(subset, dataset, classes, places)
+        # A subset of the subset, without the first of the classes.
+        rest = classes[1:]
+        places = [place for place in places if labels[place] in rest]
+        _expect_subset(answer(subset, list(rest)), dataset, rest, places)
+        kept = dataset.labels.tolist() == labels
+        expect(kept, "dataset.labels changed: the dataset is not yours to change")
+
+
+def _expect_subset(subset: object, dataset: Counted, classes: list[int], places: list[int]) -> None:
+    labels = [int(dataset.labels[place]) for place in places]
+    expect_type(subset, Dataset)
+    found = len(subset)
+    reject(found, len(places), {"len() is that of the whole dataset": len(dataset)})
+    expect(found == len(places), f"for classes {classes}, len() is {found}, expected {len(places)}")
+    expect(hasattr(subset, "labels"), "the subset has no labels: it needs them to be a dataset")
+    own = np.asarray(subset.labels).tolist()
+    in_order = own == labels or sorted(own) != sorted(labels)
+    expect(in_order, f"the subset's labels are {own}: keep the samples in their old order")
+    expect(own == labels, f"for classes {classes}, the subset's labels are {own}, not {labels}")
+    dataset.opened.clear()
+    samples = [expect_parts(subset[i], "the image", "the label") for i in range(len(places))]
+    images = [image for image, _ in samples]
+    right = [f"image {place}" for place in places]
+    first = [f"image {index}" for index in range(len(places))]
+    hint = "the subset gives the dataset's first samples: look up where each sample has its place"
+    expect(images == right or images != first, hint)
+    expect(images == right, f"for classes {classes}, the samples are {images}, not {right}")
+    expect(dataset.opened == places, "one sample is asked for, and another is opened, too")
+    given = [label for _, label in samples]
+    expect(given == labels, f"the samples' labels are {given}: keep the old ones, {labels}")
+    _expect_an_end(subset, len(places))
