@@ -1,539 +1,398 @@
 """Lesson 16: Multi-Head Attention
 
-    head_h = Attention(Q W_q_h, K W_k_h, V W_v_h)
-    MultiHead(Q, K, V) = concat(head_1, ..., head_H) W_o
+Ask a friend two questions, "how old are you?" and "how tall are you?", and allow a single number
+as the answer. The best you can get is a blend of both, which answers neither. Attention has the
+same problem: it gives each token one weighted average, whatever that token needs to know. So ask
+several questions side by side, one per head.
 
-Attention answers each query with one weighted average. Multi-head attention cuts the features
-into H parts and runs lesson 15's attention on each part, all at once: H averages a query, each
-with weights of its own, at the price of one.
-
-    python lesson.py             the whole lesson, then your practice report
-    python lesson.py --practice  the practice report alone
+    python lesson.py             run the lesson, then mark your practice answers
+    python lesson.py --practice  only mark your practice answers
 """
 
 import math
+import sys
+from pathlib import Path
 
-try:
-    import torch
-    import torch.nn.functional as F
-    from torch import Tensor, nn
-    from tqdm import tqdm
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
+from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
 
-    from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-except ModuleNotFoundError as missing:
-    raise SystemExit(f"{missing}. In the top folder, run: python -m pip install -e .") from None
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-# Shapes are written in comments with these letters throughout the lesson:
-#   B batch   H heads   L query positions   S key positions
-#   d_model features of a token   d_k = d_model / H features of a head
+SEED = 0  # of everything random below; try others
+D_MODEL, NUM_HEADS = 12, 3  # of the small examples
 
-# The training experiment: each token is 24 random numbers and a one-hot of its position.
-CONTENT, POSITIONS, STEPS = 24, 8, 250
-WIDTH = CONTENT + POSITIONS
+# Letters in the shapes: B batch, H heads, L query positions, S key positions,
+# d_model features per token, d_k = d_model // H features per head.
 
 
-class MultiHeadAttention(nn.Module):
-    """Several attentions side by side, each on its own slice of d_model / num_heads features.
+def one_answer_for_two_questions() -> None:
+    section("One answer for two questions")
 
-    Raises ValueError if num_heads does not divide d_model.
-    Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.2.2.
-    """
+    # Four tokens. Their features: is it red? green? an apple? a car?
+    things = ("red apple", "green apple", "red car", "green car")
+    x = torch.tensor([[1.0, 0, 1, 0], [0, 1, 1, 0], [1, 0, 0, 1], [0, 1, 0, 1]])  # (S=4, d_model=4)
+
+    # A projection is a matrix that picks the features to compare. It also sets how much a match
+    # counts: twice as loud makes the weights sharper. Try loud = 1.0.
+    loud = 2.0
+    everything = loud * torch.eye(4)  # (4, 4)
+    color, kind = everything[:, :2], everything[:, 2:]  # each (4, 2)
+
+    def weights_of_the_red_apple(W_q: Tensor, W_k: Tensor) -> list[float]:
+        query, keys = x[0] @ W_q, x @ W_k  # (d_k,) and (S, d_k)
+        return (keys @ query / math.sqrt(len(query))).softmax(dim=0).tolist()
+
+    # What queries look for need not be what keys show: swap two columns, and red looks for green.
+    columns = {
+        "one head": weights_of_the_red_apple(everything, everything),
+        "color": weights_of_the_red_apple(color, color),
+        "kind": weights_of_the_red_apple(kind, kind),
+        "other color": weights_of_the_red_apple(color.flip(1), color),
+    }
+    print("the red apple looks at", *(f"{name:>12}" for name in columns))
+    for thing, *row in zip(things, *columns.values(), strict=True):
+        print(f"{thing:<22}", *(f"{weight:>12.2f}" for weight in row))
+
+    # The one head gives the green apple and the red car the same weight. Each matches in one
+    # respect, but in which? The heads for color and kind keep the two questions apart.
+
+
+class Head(nn.Module):
+    """One head: lesson 15's attention, between projections that are learned."""
+
+    def __init__(self, d_model: int, d_k: int) -> None:
+        super().__init__()
+        self.W_q = nn.Linear(d_model, d_k)  # what does a token look for?
+        self.W_k = nn.Linear(d_model, d_k)  # what does it show to those who look?
+        self.W_v = nn.Linear(d_model, d_k)  # what does it hand over when found?
+
+    def forward(self, Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
+        q, k, v = self.W_q(Q), self.W_k(K), self.W_v(V)  # (B, L, d_k), twice (B, S, d_k)
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (B, L, S)
+        return scores.softmax(dim=-1) @ v  # (B, L, d_k)
+
+
+class HeadsInALoop(nn.Module):
+    """Several heads, one after the other, and a layer that mixes what they found."""
 
     def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
-        if num_heads < 1 or d_model % num_heads != 0:
-            raise ValueError(f"{d_model} features cannot be cut into {num_heads} equal heads")
-        self.num_heads = num_heads
-        self.d_k = d_model // num_heads
+        # Thin heads: together they are as wide, and cost as much, as a single wide one.
+        d_k = d_model // num_heads
+        self.heads = nn.ModuleList(Head(d_model, d_k) for _ in range(num_heads))
+        self.W_o = nn.Linear(d_model, d_model)
 
+    def forward(self, Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
+        found = [head(Q, K, V) for head in self.heads]  # H tensors (B, L, d_k)
+        # Side by side, each head fills its own features. W_o lets every feature use every head.
+        return self.W_o(torch.cat(found, dim=-1))  # (B, L, d_model)
+
+
+def several_heads_in_a_loop() -> None:
+    section("One head, then several in a loop")
+
+    # In self-attention, one sequence is all three: it asks, it is looked at, it answers.
+    x, head = torch.randn(2, 5, D_MODEL), Head(D_MODEL, D_MODEL // NUM_HEADS)
+    loop = HeadsInALoop(D_MODEL, NUM_HEADS)
+    print(f"{x.shape = }   (B, L, d_model)")
+    print(f"{head(x, x, x).shape = }   (B, L, d_k)")
+    print(f"{loop(x, x, x).shape = }   (B, L, d_model) again")
+
+
+class HeadsAtOnce(nn.Module):
+    """The same heads without the loop: all of them in the same few matrix products."""
+
+    def __init__(self, d_model: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads, self.d_k = num_heads, d_model // num_heads
+        # One layer projects for all heads: features 0 to d_k - 1 of its output belong to head 0,
+        # the next d_k features to head 1, and so on.
         self.W_q = nn.Linear(d_model, d_model)
         self.W_k = nn.Linear(d_model, d_model)
         self.W_v = nn.Linear(d_model, d_model)
         self.W_o = nn.Linear(d_model, d_model)
 
     def split_heads(self, x: Tensor) -> Tensor:
-        """Cut the features into heads: (B, L, d_model) to (B, H, L, d_k)."""
-        return x.unflatten(-1, (self.num_heads, self.d_k)).transpose(1, 2)
+        B, L, _ = x.shape
+        # Cut each token's features into heads, then move the heads in front of the positions.
+        return x.view(B, L, self.num_heads, self.d_k).transpose(1, 2)  # (B, H, L, d_k)
+
+    def join_heads(self, x: Tensor) -> Tensor:
+        return x.transpose(1, 2).flatten(-2)  # and back: (B, L, H, d_k), then (B, L, d_model)
 
     def attention_weights(self, Q: Tensor, K: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Who looks at whom, in each head: Q (B, L, d_model), K (B, S, d_model) to (B, H, L, S).
-
-        mask: broadcastable to (B, H, L, S), True or 1 where a query may look; ValueError if it
-        is not. A query that may look at no key gets weights of 0.
-        """
         q, k = self.split_heads(self.W_q(Q)), self.split_heads(self.W_k(K))
+        # A matrix product looks at the last two dimensions only. B and H both count as batch.
         scores = q @ k.transpose(-2, -1) / math.sqrt(self.d_k)  # (B, H, L, S)
-        if mask is None:
-            return scores.softmax(dim=-1)
-        try:
-            forbidden = (mask == 0).expand(scores.shape)
-        except RuntimeError:
-            raise ValueError(
-                f"a mask of shape {tuple(mask.shape)} does not broadcast to the scores, "
-                f"{tuple(scores.shape)}"
-            ) from None
-        # The most negative number instead of -inf: section 6 shows what it is good for.
-        scores = scores.masked_fill(forbidden, torch.finfo(scores.dtype).min)
-        return scores.softmax(dim=-1).masked_fill(forbidden, 0.0)
+        if mask is not None:  # True where a query may look, as in lesson 15
+            scores = scores.masked_fill(mask == 0, float("-inf"))
+        return scores.softmax(dim=-1)
 
     def forward(self, Q: Tensor, K: Tensor, V: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Q (B, L, d_model), K and V (B, S, d_model) to (B, L, d_model); mask as above."""
         weights = self.attention_weights(Q, K, mask)  # (B, H, L, S)
-        heads = weights @ self.split_heads(self.W_v(V))  # (B, H, L, d_k)
-        # The way back: the heads next to each other again, then W_o mixes what they found.
-        return self.W_o(heads.transpose(1, 2).flatten(-2))  # (B, L, d_model)
+        return self.W_o(self.join_heads(weights @ self.split_heads(self.W_v(V))))
 
 
-def two_relations_by_hand() -> None:
-    section("Two relations, by hand")
+def all_heads_at_once() -> None:
+    section("All heads at once: a reshape instead of the loop")
 
-    # Four things. The first two features say which color, the last two which kind.
-    things = ["red apple", "green apple", "red car", "green car"]
-    x = 2 * torch.tensor(
-        [[1.0, 0, 1, 0], [0, 1, 1, 0], [1, 0, 0, 1], [0, 1, 0, 1]]
-    )  # (S=4, d_model=4)
+    # Three tokens with four features each, for two heads. The tens digit is the token's number.
+    x = torch.tensor([[[0, 1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]]])  # (B=1, L=3, d_model=4)
+    head_0, head_1 = HeadsAtOnce(4, 2).split_heads(x)[0].tolist()
+    print(f"{head_0 = }")
+    print(f"{head_1 = }")
 
-    # What does the red apple look at? One head compares all four features at once: one number
-    # for the green apple and for the red car, which match in one respect each. Which respect
-    # it was, the weights no longer tell.
-    query = x[0]
-    one_head = (x @ query / math.sqrt(4)).softmax(dim=0)
-
-    # Two heads cut query and keys in two, d_k = 2, and compare slice with slice.
-    by_color = (x[:, :2] @ query[:2] / math.sqrt(2)).softmax(dim=0)
-    by_kind = (x[:, 2:] @ query[2:] / math.sqrt(2)).softmax(dim=0)
-
-    print("red apple looks at   one head   color head   kind head")
-    for thing, *weights in zip(things, one_head, by_color, by_kind, strict=True):
-        print(f"{thing:<18} {weights[0]:>10.2f} {weights[1]:>13.2f} {weights[2]:>11.2f}")
-    torch.testing.assert_close(one_head[1], one_head[2])
-    assert by_color[2] > 10 * by_color[1] and by_kind[1] > 10 * by_kind[2]
-
-    # Here the slices were laid out by hand. In the layer, W_q, W_k and W_v learn what each
-    # slice holds: any mixture of the features, not neighbors only.
-
-
-def splitting_into_heads() -> None:
-    section("Cutting the features into heads")
-
-    B, L, d_model, H = 2, 5, 12, 3
-    d_k = d_model // H
-    x = torch.randn(B, L, d_model)
-
-    # As a loop: head h gets the features from h * d_k up to (h + 1) * d_k, of every token.
-    looped = torch.stack([x[:, :, h * d_k : (h + 1) * d_k] for h in range(H)], dim=1)
-    print(f"{x.shape = }")
-    print(f"{looped.shape = }   (B, H, L, d_k)")
-
-    # Without a loop: name the parts of the last dimension, then move the heads forward, next
-    # to the batch, where the matrix products of lesson 15 take them for more batch.
-    split = x.view(B, L, H, d_k).transpose(1, 2)
-    assert torch.equal(split, looped)
-    print(f"{torch.equal(split, looped) = }")
-
-    # A view straight to the wanted shape runs, and is wrong: it cuts along the sequence, and
-    # "head 0" gets whole tokens in place of a slice of each.
-    wrong = x.view(B, H, L, d_k)
-    assert wrong.shape == split.shape and not torch.equal(wrong, split)
-    print(f"{torch.equal(wrong, split) = }   although {wrong.shape = }")
-
-    # And back: the heads behind the positions again, then both as one dimension.
-    merged = split.transpose(1, 2).reshape(B, L, d_model)
-    assert torch.equal(merged, x)
-    print(f"{torch.equal(merged, x) = }")
-
-    # Why one nn.Linear serves all heads: its rows h * d_k to (h + 1) * d_k are head h's own
-    # projection. H small layers side by side are one large one.
-    W_q = nn.Linear(d_model, d_model)
-    head_1 = F.linear(x, W_q.weight[d_k : 2 * d_k], W_q.bias[d_k : 2 * d_k])  # (B, L, d_k)
-    torch.testing.assert_close(head_1, W_q(x).view(B, L, H, d_k).transpose(1, 2)[:, 1])
-
-
-def step_by_step() -> None:
-    section("The layer, step by step")
-
-    layer = MultiHeadAttention(d_model=12, num_heads=3)
-    Q, K, V = torch.randn(2, 5, 12), torch.randn(2, 6, 12), torch.randn(2, 6, 12)
-    print(f"{Q.shape = }   B=2, L=5 queries")
-    print(f"{K.shape = }   S=6 keys, and as many values")
-
-    # 1. Project: three learned layers make queries, keys and values of what comes in.
-    q, k, v = layer.W_q(Q), layer.W_k(K), layer.W_v(V)
-    print(f"{q.shape = }   projected")
-    # 2. Split.
-    q, k, v = layer.split_heads(q), layer.split_heads(k), layer.split_heads(v)
-    print(f"{q.shape = }   split into H=3 heads of d_k=4")
-    # 3. Lesson 15's attention, for all heads of all sequences in two matrix products.
-    weights = (q @ k.transpose(-2, -1) / math.sqrt(layer.d_k)).softmax(dim=-1)
-    print(f"{weights.shape = }   each head has weights of its own")
-    heads = weights @ v
-    print(f"{heads.shape = }   what each head found")
-    # 4. Concatenate: the heads of a position next to each other.
-    concatenated = heads.transpose(1, 2).reshape(2, 5, 12)
-    print(f"{concatenated.shape = }   concatenated")
-    # 5. Mix: without W_o, feature 0 of the output would know of head 0 alone.
-    output = layer.W_o(concatenated)
-    print(f"{output.shape = }   mixed by W_o")
-
-    # One head after the other, each by lesson 15 as it stands, gives the same.
-    one_by_one = []
-    for h in range(3):
-        scores = q[:, h] @ k[:, h].transpose(-2, -1) / math.sqrt(4)  # (B, L, S)
-        one_by_one.append(scores.softmax(dim=-1) @ v[:, h])  # (B, L, d_k)
-    torch.testing.assert_close(layer.W_o(torch.cat(one_by_one, dim=-1)), output)
-
-    # MultiHeadAttention, near the top of this file, is these steps as a class.
-    torch.testing.assert_close(layer(Q, K, V), output)
-    torch.testing.assert_close(layer.attention_weights(Q, K), weights)
-    print("The same head by head, and in the class: yes")
-
-    # Step 3 alone has a fused call, which takes the heads as more batch dimensions.
-    torch.testing.assert_close(F.scaled_dot_product_attention(q, k, v), heads)
-
-
-def what_the_number_of_heads_changes() -> None:
-    section("What the number of heads changes")
-
-    # Not the parameters: the same four layers, however their outputs are cut. Not the work of
-    # the matrix products either, L * S * d_k for each of H heads: L * S * d_model together.
-    x = torch.randn(1, 10, 64)
-    print("heads   d_k   parameters   multiplications   weights")
-    for num_heads in (1, 4, 16):
-        layer = MultiHeadAttention(64, num_heads)
-        parameters = sum(parameter.numel() for parameter in layer.parameters())
-        weights = layer.attention_weights(x, x)
-        multiplications = 2 * weights.numel() * layer.d_k  # q @ k and weights @ v
-        print(
-            f"{num_heads:>5} {layer.d_k:>5} {parameters:>12,} {multiplications:>17,}"
-            f"   {tuple(weights.shape)}"
-        )
-        assert parameters == 4 * (64 * 64 + 64) and multiplications == 2 * 10 * 10 * 64
-
-    # More heads are more weights to keep, and thinner heads: d_k falls as H grows.
-    for what, attempt in {
-        "5 heads": lambda: MultiHeadAttention(64, 5),
-        "a mask for 9 keys": lambda: layer(x, x, x, torch.ones(10, 9)),
-    }.items():
-        try:
-            attempt()
-        except ValueError as error:
-            print(f"{what}: {error}")
-        else:
-            raise AssertionError(f"{what} should have been refused")
-
-
-def against_pytorch() -> None:
-    section("The same as nn.MultiheadAttention")
-
-    B, L, d_model, H = 2, 5, 12, 3
-    theirs = nn.MultiheadAttention(d_model, H, batch_first=True)
-    ours = MultiHeadAttention(d_model, H)
-    nn.init.normal_(theirs.in_proj_bias)  # they start at 0, which would hide a mistake
-    nn.init.normal_(theirs.out_proj.bias)
-
-    # PyTorch keeps W_q, W_k and W_v in one tensor, one below the other.
-    print(f"{theirs.in_proj_weight.shape = }")
+    # Is it the same computation? Stack the small layers of the loop into the large ones and see.
+    loop, at_once = HeadsInALoop(D_MODEL, NUM_HEADS), HeadsAtOnce(D_MODEL, NUM_HEADS)
     with torch.no_grad():
-        projections = zip(
-            (ours.W_q, ours.W_k, ours.W_v),
-            theirs.in_proj_weight.chunk(3),
-            theirs.in_proj_bias.chunk(3),
-            strict=True,
-        )
-        for layer, weight, bias in projections:
-            layer.weight.copy_(weight)
-            layer.bias.copy_(bias)
+        for name in ("W_q", "W_k", "W_v"):
+            small, large = [getattr(head, name) for head in loop.heads], getattr(at_once, name)
+            large.weight.copy_(torch.cat([layer.weight for layer in small]))
+            large.bias.copy_(torch.cat([layer.bias for layer in small]))
+        at_once.W_o.load_state_dict(loop.W_o.state_dict())
+    Q, K = torch.randn(2, 5, D_MODEL), torch.randn(2, 7, D_MODEL)  # two sequences work as well
+    print(f"{torch.allclose(at_once(Q, K, K), loop(Q, K, K), atol=1e-5) = }")
+    print(f"{at_once.attention_weights(Q, K).shape = }   (B, H, L, S)")
+
+
+def a_mask_for_every_head() -> None:
+    section("A mask for every head")
+
+    # Four sequences, padded to four tokens each. True where there is a real token.
+    padding = torch.arange(4) < torch.tensor([4, 3, 2, 1])[:, None]  # (B, S)
+    x, layer = torch.randn(4, 4, D_MODEL), HeadsAtOnce(D_MODEL, NUM_HEADS)
+
+    # A mask broadcasts against the scores, (B, H, L, S). One that is the same for all heads and
+    # all queries of a sequence needs two dimensions of size 1.
+    mask = padding[:, None, None, :]  # (B, 1, 1, S)
+    weights = layer.attention_weights(x, x, mask).detach()
+    print(f"sequence 2 has two real tokens, and head 0 looks at them:\n{weights[2, 0]}")
+
+
+# An experiment. A token holds random numbers and, because attention alone knows no order (lesson
+# 18), its position as a one-hot. Each position must report the first half of what the token before
+# it holds, and the second half of what the very first token holds. Two questions, in other words.
+CONTENT, POSITIONS = 24, 8
+LOUD = 3.0  # the size of the one-hot: the position must be heard above the random numbers
+HEADS = (1, 2, 4)  # each has to divide the width of a token, CONTENT + POSITIONS
+STEPS, RATE, BATCH = 250, 0.01, 64
+
+
+def draw_batch(size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Tokens (B, POSITIONS, width), and the targets of all but the first two: (B, L, CONTENT)."""
+    content = torch.randn(size, POSITIONS, CONTENT, generator=generator)
+    position = LOUD * torch.eye(POSITIONS).expand(size, -1, -1)
+    before = content[:, 1:-1, : CONTENT // 2]
+    first = content[:, :1, CONTENT // 2 :].expand(-1, POSITIONS - 2, -1)
+    return torch.cat([content, position], dim=-1), torch.cat([before, first], dim=-1)
+
+
+def errors_of(layer: nn.Module, tokens: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squared errors on both questions. The layer is the whole model: it reports directly."""
+    squared = (layer(tokens[:, 2:], tokens, tokens)[..., :CONTENT] - targets) ** 2
+    return squared[..., : CONTENT // 2].mean(), squared[..., CONTENT // 2 :].mean()
+
+
+def train(num_heads: int) -> HeadsAtOnce:
+    torch.manual_seed(SEED)  # the same starting weights, whatever the number of heads
+    layer = HeadsAtOnce(CONTENT + POSITIONS, num_heads)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=RATE)
+    generator = torch.Generator().manual_seed(SEED)  # and the same sequences
+    for _ in range(STEPS):
+        loss = sum(errors_of(layer, *draw_batch(BATCH, generator))) / 2
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return layer
+
+
+def one_head_against_several() -> None:
+    section("One head against several")
+
+    # The same number of parameters and the same data, divided among more and more heads.
+    heads = {}
+    tokens, targets = draw_batch(1000, torch.Generator().manual_seed(SEED + 100))  # unseen ones
+    for num_heads in HEADS:
+        layer = train(num_heads)
+        parameters = sum(each.numel() for each in layer.parameters())
+        with torch.no_grad():
+            before, first = errors_of(layer, tokens, targets)
+            weights = layer.attention_weights(tokens[:, 2:], tokens).mean(dim=0)  # (H, L, S)
+        print(f"num_heads={num_heads}, {parameters:,} parameters: ", end="")
+        print(f"error {before:.3f} on the token before, {first:.3f} on the first")
+
+        # What does each head look at, on average over the sequences? Row 0 is position 2.
+        for h, head in enumerate(weights):
+            before, first = head[:, 1:-1].diagonal().mean(), head[:, 0].mean()
+            print(f"  head {h}: weight {before:.2f} on the token before, {first:.2f} on the first")
+            heads[f"head {h} of {num_heads}"] = head
+    draw_heads(heads)
+
+
+class MultiHeadAttention(HeadsAtOnce):
+    """The version to keep: PyTorch's fused attention inside, the weights on demand.
+
+    Q: (B, L, d_model), K and V: (B, S, d_model). mask: broadcasts to (B, H, L, S), True or 1
+    where a query may look. Raises ValueError if num_heads does not divide d_model.
+    Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.2.2.
+    """
+
+    def __init__(self, d_model: int, num_heads: int) -> None:
+        if num_heads < 1 or d_model % num_heads:
+            raise ValueError(f"{d_model} features cannot be split into {num_heads} equal heads")
+        super().__init__(d_model, num_heads)
+
+    def forward(self, Q: Tensor, K: Tensor, V: Tensor, mask: Tensor | None = None) -> Tensor:
+        q, k = self.split_heads(self.W_q(Q)), self.split_heads(self.W_k(K))
+        v = self.split_heads(self.W_v(V))
+        # PyTorch would add a mask of 0.0 and 1.0 to the scores. Make it False and True.
+        allowed = None if mask is None else mask != 0
+        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)  # (B, H, L, d_k)
+        return self.W_o(self.join_heads(heads))
+
+    def attention_weights(self, Q: Tensor, K: Tensor, mask: Tensor | None = None) -> Tensor:
+        if mask is None:
+            return super().attention_weights(Q, K)
+        # A query that may look at nothing: let it look everywhere, then throw the result away.
+        nowhere = (mask == 0).all(dim=-1, keepdim=True)
+        weights = super().attention_weights(Q, K, (mask != 0) | nowhere)
+        return weights.masked_fill(nowhere, 0.0)
+
+
+def what_pytorch_adds() -> None:
+    section("What PyTorch adds")
+    x, causal = torch.randn(2, 5, D_MODEL), torch.ones(5, 5, dtype=torch.bool).tril()
+
+    # The fused function of lesson 15 takes the heads as more batch. It never keeps the weights,
+    # so the class computes them only when somebody asks.
+    ours = MultiHeadAttention(D_MODEL, NUM_HEADS)
+    fused, by_hand = ours(x, x, x, causal), HeadsAtOnce.forward(ours, x, x, x, causal)
+    print(f"{torch.allclose(fused, by_hand, atol=1e-5) = }")
+
+    # A ready-made layer. It keeps W_q, W_k and W_v in one tensor, one below the other.
+    theirs = nn.MultiheadAttention(D_MODEL, NUM_HEADS, batch_first=True)
+    print(f"{theirs.in_proj_weight.shape = }")
+    nn.init.normal_(theirs.in_proj_bias)  # it starts at 0, where a mix-up would go unnoticed
+    with torch.no_grad():
+        for number, layer in enumerate((ours.W_q, ours.W_k, ours.W_v)):
+            layer.weight.copy_(theirs.in_proj_weight.chunk(3)[number])
+            layer.bias.copy_(theirs.in_proj_bias.chunk(3)[number])
         ours.W_o.load_state_dict(theirs.out_proj.state_dict())
 
-    # Mind the masks: ours say True where a query may look, as F.scaled_dot_product_attention
-    # does; those of nn.MultiheadAttention say True where it may not.
-    x = torch.randn(B, L, d_model)
-    causal = torch.ones(L, L, dtype=torch.bool).tril()  # (L, S)
-    lengths = torch.tensor([5, 3])
-    padding = torch.arange(L) < lengths[:, None]  # (B, S), True at real tokens
-    per_sequence = padding[:, None, None, :]  # (B, 1, 1, S): for every head and every query
-    cases = {
-        "no mask": (None, {}),
-        "causal": (causal, {"attn_mask": ~causal}),
-        "padding": (per_sequence, {"key_padding_mask": ~padding}),
-        "both": (causal & per_sequence, {"attn_mask": ~causal, "key_padding_mask": ~padding}),
-    }
-    print("mask       largest difference of the output, of the weights")
-    for name, (mask, options) in cases.items():
-        expected, expected_weights = theirs(x, x, x, average_attn_weights=False, **options)
-        output, weights = ours(x, x, x, mask), ours.attention_weights(x, x, mask)
-        torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
-        torch.testing.assert_close(weights, expected_weights, rtol=0, atol=1e-5)
-        differences = [output - expected, weights - expected_weights]
-        print(f"{name:<8}", *(f"{each.abs().max().item():>20.1e}" for each in differences))
-
-    # Where you read 0, the same operations ran in the same order; 1e-7 is rounding.
-
-    # A mask (B, S) without the two dimensions of 1 would be taken for (L, S) where B equals L:
-    # no error, and each sequence's padding applied to one query of all.
+    # Careful: True in this layer's mask means "may NOT look", the opposite of everything above.
+    output, weights = theirs(x, x, x, attn_mask=~causal, average_attn_weights=False)
+    print(f"{torch.allclose(ours(x, x, x, causal), output, atol=1e-5) = }")
+    print(f"{torch.allclose(ours.attention_weights(x, x, causal), weights, atol=1e-5) = }")
 
 
 def nothing_to_look_at() -> None:
     section("A query that may look at nothing")
 
-    # Sequences are often padded on the left, so that the newest token stands last. Under a
-    # causal mask the first position then sees itself alone, and it is padding.
+    # Pad on the left, add a causal mask: position 0 may look at itself alone, and it is padding.
     real = torch.tensor([False, True, True, True])
-    mask = torch.ones(4, 4, dtype=torch.bool).tril() & real
-    print(f"mask, a row for each query\n{mask.int()}")
+    mask = torch.ones(len(real), len(real), dtype=torch.bool).tril() & real
+    print(f"mask\n{mask.int()}")
 
-    layer = MultiHeadAttention(8, 2)
-    x = torch.randn(1, 4, 8)
+    # Softmax over nothing but -inf is 0 / 0. Does it help to leave position 0 out of the loss?
+    x = torch.randn(1, len(real), D_MODEL)
+    for kind in (HeadsAtOnce, MultiHeadAttention):
+        layer = kind(D_MODEL, NUM_HEADS)
+        layer(x, x, x, mask)[:, 1:].pow(2).sum().backward()
+        weights = layer.attention_weights(x, x, mask)[0, 0, 0].tolist()
+        nan = layer.W_v.weight.grad.isnan().any().item()
+        print(f"{kind.__name__:<18}  {weights = }  NaN in the gradient: {nan}")
 
-    # The plain formula: softmax of four times -inf is 0/0.
-    q, k, v = (layer.split_heads(project(x)) for project in (layer.W_q, layer.W_k, layer.W_v))
-    scores = q @ k.transpose(-2, -1) / math.sqrt(layer.d_k)
-    plain = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
-    print(f"plain: {plain[0, 0, 0].tolist() = }")
-
-    # It spreads. A loss that leaves the first position out still ruins the gradient: on the way
-    # back the weights meet a gradient of 0, and NaN times 0 is NaN.
-    (plain @ v)[:, :, 1:].pow(2).sum().backward()
-    print(f"plain: {layer.W_v.weight.grad.isnan().all().item() = }")
-    assert plain[:, :, 0].isnan().all() and layer.W_v.weight.grad.isnan().all()
-
-    # The class fills with the most negative number of the dtype, which softmax survives: four
-    # equal scores, four weights of 1/4. Then it sets what is forbidden to 0.
-    layer.zero_grad()
-    weights = layer.attention_weights(x, x, mask)
-    layer(x, x, x, mask).pow(2).sum().backward()
-    print(f"class: {weights[0, 0, 0].tolist() = }")
-    print(f"class: {layer.W_v.weight.grad.isfinite().all().item() = }")
-    assert weights[:, :, 0].eq(0).all()
-    assert all(parameter.grad.isfinite().all() for parameter in layer.parameters())
-    torch.testing.assert_close(weights[:, :, 1:], plain[:, :, 1:])  # elsewhere nothing changed
-
-    # PyTorch has both behaviors, even within one layer.
-    theirs = nn.MultiheadAttention(8, 2, batch_first=True)
-    for need_weights in (True, False):
-        output, _ = theirs(x, x, x, attn_mask=~mask, need_weights=need_weights)
-        print(f"nn.MultiheadAttention, {need_weights = }: NaN {output.isnan().any().item()}")
-    fused = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    print(f"F.scaled_dot_product_attention: NaN {fused.isnan().any().item()}")
+    # It doesn't: on the way back, a gradient of 0 meets a weight of NaN, and 0 * NaN is NaN. The
+    # fused function returns 0 for such a query, and the gradients stay whole.
 
 
-def draw_batch(size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Tokens (B, S, WIDTH) and targets (B, S - 2, CONTENT) for the positions from 2 on.
+def draw_heads(heads: dict[str, Tensor]) -> None:
+    from pytorch_refresher._common.figures import heat_map
 
-    Attention alone knows no order (lesson 18), so each token carries its position as a one-hot.
-    The target: the first half of what the token before holds, the second half of what the
-    first token holds.
-    """
-    content = torch.randn(size, POSITIONS, CONTENT, generator=generator)
-    one_hot = 3 * torch.eye(POSITIONS).expand(size, -1, -1)
-    half = CONTENT // 2
-    before = content[:, 1:-1, :half]  # for position 2 that is position 1, and so on
-    first = content[:, :1, half:].expand(-1, POSITIONS - 2, -1)
-    return torch.cat([content, one_hot], dim=-1), torch.cat([before, first], dim=-1)
-
-
-def error_of(layer: MultiHeadAttention, tokens: Tensor, targets: Tensor) -> Tensor:
-    """The mean squared error. The layer is the whole model: its first outputs are the answer."""
-    return F.mse_loss(layer(tokens[:, 2:], tokens, tokens)[..., :CONTENT], targets)
-
-
-def train(num_heads: int, seed: int) -> tuple[MultiHeadAttention, list[float]]:
-    """A trained layer and its loss at each step; the seed fixes first parameters and batches."""
-    torch.manual_seed(seed)
-    layer = MultiHeadAttention(WIDTH, num_heads)
-    optimizer = torch.optim.Adam(layer.parameters(), lr=0.02)
-    generator = torch.Generator().manual_seed(seed)
-    losses = []
-    for _ in tqdm(range(STEPS), desc=f"heads: {num_heads}", leave=False, disable=None):
-        loss = error_of(layer, *draw_batch(64, generator))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return layer, losses
-
-
-def one_head_against_several() -> dict[int, MultiHeadAttention]:
-    section("One head against several")
-
-    # A task with two relations at once: position i must say what the token before it holds in
-    # its first 12 numbers, and what the first token holds in its last 12.
-    tokens, targets = draw_batch(500, torch.Generator().manual_seed(100))
-    print(f"{tokens.shape = }, {targets.shape = }")
-
-    # One head has one row of weights for all features. Let it give the token before the weight
-    # a and the first token 1 - a. The best linear map from that average to the targets:
-    before, first = tokens[:, 1:-1], tokens[:, :1].expand(-1, POSITIONS - 2, -1)
-    for a in (0.0, 0.3, 0.5, 1.0):
-        average = (a * before + (1 - a) * first).flatten(0, 1)  # (B * L, WIDTH)
-        answers = average @ torch.linalg.lstsq(average, targets.flatten(0, 1), driver="gelsd")[0]
-        error = F.mse_loss(answers, targets.flatten(0, 1)).item()
-        print(f"{a = }: mean squared error {error:.3f}")
-        assert abs(error - 0.5) < 0.05
-    # Half of the variance, which is 1, whatever the compromise: what one relation gains, the
-    # other loses. Two heads need no compromise. Each number of heads now starts from the same
-    # parameters and sees the same batches, as often.
-
-    layers, curves = {}, {}
-    print("heads   parameters   error on new sequences with seed 0, 1, 2")
-    for num_heads in (1, 2, 4, WIDTH):
-        errors = []
-        for seed in range(3):
-            layer, losses = train(num_heads, seed)
-            with torch.no_grad():
-                errors.append(error_of(layer, tokens, targets).item())
-            if seed == 0:
-                layers[num_heads], curves[num_heads] = layer, losses
-        parameters = sum(parameter.numel() for parameter in layer.parameters())
-        print(f"{num_heads:>5} {parameters:>12,}  ", *(f"{error:.3f}" for error in errors))
-        if num_heads in (2, 4):
-            assert max(errors) < 0.05
-        else:
-            assert min(errors) > (0.4 if num_heads == 1 else 0.1)
-
-    # A blend would be as good, but the one head has chosen: one half right, the other given up.
-    with torch.no_grad():
-        answers = layers[1](tokens[:, 2:], tokens, tokens)[..., :CONTENT]
-    on_before, on_first = (answers - targets).pow(2).mean(dim=(0, 1)).chunk(2)
-    print(f"one head, seed 0: error on the token before {on_before.mean().item():.3f}", end=", ")
-    print(f"on the first token {on_first.mean().item():.3f}")
-
-    # Why 32 heads fail, too: with d_k = 1 a score is a product of two numbers, so a head has two
-    # favorite keys at most, the one with the largest number and the one with the smallest.
-    # That is enough to find the first token, and not the one before each query.
-    draw_curves(curves)
-    return layers
-
-
-def draw_curves(curves: dict[int, list[float]]) -> None:
-    """Save the picture of the losses over the steps, a curve for each number of heads."""
     import matplotlib.pyplot as plt
 
-    from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, PURPLE
-
-    figure, axis = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    styles = {1: (ORANGE, "-"), 2: (BLUE, "-"), 4: (GREEN, "--"), WIDTH: (PURPLE, "-.")}
-    for num_heads, losses in curves.items():
-        color, line = styles[num_heads]
-        heads = "1 head" if num_heads == 1 else f"{num_heads} heads"
-        label = f"{heads}, $d_k$ = {WIDTH // num_heads}"
-        axis.plot(range(1, STEPS + 1), losses, line, color=color, label=label)
-    axis.axhline(0.5, color="grey", linewidth=1, linestyle=":", label="limit of one average")
-    axis.set(xlabel="step", ylabel="mean squared error", ylim=(0, 1.2))
-    axis.set_title("The same number of parameters, the same data, another number of heads")
-    axis.legend()
-    save_figure(figure, "training")
-
-
-def what_each_head_looks_at(layers: dict[int, MultiHeadAttention]) -> None:
-    section("What each head looks at")
-    import matplotlib.pyplot as plt
-
-    # The weights of each head, averaged over 200 sequences.
-    tokens, _ = draw_batch(200, torch.Generator().manual_seed(200))
-    panels = []
-    for num_heads in (1, 2, 4):
-        with torch.no_grad():
-            weights = layers[num_heads].attention_weights(tokens[:, 2:], tokens).mean(dim=0)
-        for h, head in enumerate(weights, start=1):  # head: (L, S)
-            at_first = head[:, 0].mean().item()
-            at_before = head[:, 1:-1].diagonal().mean().item()
-            print(
-                f"head {h} of {num_heads}: weight on the token before {at_before:.2f}, "
-                f"on the first {at_first:.2f}"
-            )
-            panels.append((f"head {h} of {num_heads}", head, at_before, at_first))
-    # With several heads, each is for one relation alone, and both relations have a head.
-    for _, _, at_before, at_first in panels[1:]:
-        assert max(at_before, at_first) > 0.8 and min(at_before, at_first) < 0.2
-    assert len({at_before > at_first for *_, at_before, at_first in panels[1:3]}) == 2
-
-    figure, axes = plt.subplots(
-        2, 4, figsize=(10, 4.6), layout="constrained", sharex=True, sharey=True
-    )
-    places = [axes[0, 0], axes[0, 2], axes[0, 3], *axes[1]]
-    axes[0, 1].axis("off")
-    for axis, (title, head, *_) in zip(places, panels, strict=True):
-        image = axis.imshow(head.numpy(), vmin=0, vmax=1, cmap="viridis", aspect="auto")
-        axis.set(title=title, xticks=range(POSITIONS), yticks=range(POSITIONS - 2))
-        axis.set_yticklabels(range(2, POSITIONS))
-        axis.tick_params(labelbottom=True, labelleft=True)
-    figure.supxlabel("key position")
-    figure.supylabel("query position")
-    figure.suptitle("One head serves one relation; several divide the relations among them")
-    figure.colorbar(image, ax=axes, label="attention weight")
+    shown = list(heads.items())[:8]  # of many heads, the first eight
+    rows = math.ceil(len(shown) / 4)
+    size = (10, 0.6 + 2 * rows)
+    figure, grid = plt.subplots(rows, 4, figsize=size, layout="constrained", squeeze=False)
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    for axes, (name, head) in zip(grid.flat, shown, strict=False):
+        image = heat_map(axes, head.numpy(), range(2, POSITIONS), range(POSITIONS), vmin=0, vmax=1)
+        axes.set_title(name)
+    figure.supxlabel("position of the key")
+    figure.supylabel("position of the query")
+    figure.colorbar(image, ax=grid, label="attention weight")
     save_figure(figure, "heads")
 
 
 # -----------------------------------------------------------------------------------------
-# Practice problems. Replace each `raise NotImplementedError` with your answer and run this
-# file again. solutions.py has one answer to each, and the checks that mark yours.
+# Practice. Replace each `raise NotImplementedError` with your answer, then run this file with
+# --practice: it marks your answers and tells you what to look at next.
 # -----------------------------------------------------------------------------------------
 
 
-def multi_head_attention(
-    Q: Tensor,
-    K: Tensor,
-    V: Tensor,
-    W_q: nn.Linear,
-    W_k: nn.Linear,
-    W_v: nn.Linear,
-    W_o: nn.Linear,
-    num_heads: int,
-    mask: Tensor | None = None,
-):
-    """Problem 1. Implement multi-head attention from scratch, without a call of the class above,
-    of nn.MultiheadAttention or of F.scaled_dot_product_attention.
+class CrossAttention(nn.Module):
+    """Problem 1 (medium, 25 minutes). Implement multi-head attention that reads another sequence.
 
-    Q: (B, L, d_model), K and V: (B, S, d_model). The four layers map d_model features to
-    d_model features, and num_heads divides d_model. mask, where given: broadcastable to
-    (B, num_heads, L, S), True or 1 where a query may look, False or 0 where it may not; each
-    query may look at one key at least. Return two things: the output, (B, L, d_model), and the
-    weights, (B, num_heads, L, S).
+    A translator looks up each word it writes in the source text: queries come from x, keys and
+    values from memory, whose tokens may have another width, d_memory. Write the whole module from
+    four nn.Linear layers, named W_q, W_k, W_v and W_o, and tensor operations. Off limits are
+    F.scaled_dot_product_attention, nn.MultiheadAttention and the classes above.
+
+    x: (B, L, d_model), memory: (B, S, d_memory). num_heads divides d_model; head 0 gets the first
+    d_model // num_heads features of each projection, and so on. mask, if given, broadcasts to
+    (B, num_heads, L, S), is True or 1 where a query may look, and lets each look somewhere. Return
+    two things: the output, (B, L, d_model), and the weights, (B, num_heads, L, S).
     """
-    raise NotImplementedError
+
+    def __init__(self, d_model: int, d_memory: int, num_heads: int) -> None:
+        super().__init__()
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None):
+        raise NotImplementedError
 
 
-def plot_heads(weights: Tensor, query_tokens: list[str], key_tokens: list[str]):
-    """Problem 2. Visualize what each head looks at.
+def plot_heads(layer: MultiHeadAttention, x: Tensor, words: list[str]):
+    """Problem 2 (easy, 10 minutes). Visualize the attention patterns of different heads.
 
-    weights: (H, L, S), on the CPU; query_tokens: L words; key_tokens: S words. Return a
-    matplotlib figure with one axes for each head, in order, that shows its weights with
-    axis.imshow: a row for each query, a column for each key. All heads share one color scale,
-    from 0 to 1 (vmin and vmax). The ticks of each axes stand at 0, 1, 2, ... and are labeled
-    with the words: the queries at the y axis, the keys at the x axis. The title of each axes
-    says "head 1", "head 2", ... Color bars are welcome.
+    x: (1, L, d_model), one sentence, in which each token may look at all; words: its L words.
+    Return a matplotlib figure with one heat map per head, in order: a row per query, a column per
+    key, the words as tick labels on both axes, and one color scale from 0 to 1 for all heads.
     """
     raise NotImplementedError
 
 
 def compare_with_pytorch(
-    ours: MultiHeadAttention, theirs: nn.MultiheadAttention, x: Tensor, mask: Tensor
+    ours: MultiHeadAttention, theirs: nn.MultiheadAttention, x: Tensor, lengths: Tensor
 ) -> tuple[float, float]:
-    """Problem 3. Compare the class above with nn.MultiheadAttention.
+    """Problem 3 (medium, 15 minutes). Compare the class above with nn.MultiheadAttention.
 
-    Copy the parameters of `ours` into `theirs`, which has the same d_model and number of heads
-    and was made with batch_first=True; leave `ours` as it is. Then run both with x, (B, L,
-    d_model), as query, key and value. mask: (L, L), True where a query may look. Return two
-    floats: the largest absolute difference between their outputs, and the largest absolute
-    difference between their weights, (B, H, L, L), head by head. The check also brings layers
-    that are not as they should be: measure, whatever the difference is.
+    Both have the same sizes, theirs with batch_first=True. Copy the parameters of ours into
+    theirs: ours stays as it is, and the two share no memory. Then run both with x, (B, L, d_model),
+    as query, key and value. lengths: (B,), the number of real tokens in each sequence; no query
+    may look at the padding behind them. Return two floats: the largest absolute difference of the
+    outputs, and that of the weights, (B, num_heads, L, L). The check also brings layers with a
+    mistake inside: report the difference, whatever it is.
     """
     raise NotImplementedError
 
 
 def main() -> None:
-    arguments = lesson_arguments(__doc__)
+    arguments = lesson_arguments(__file__)
     if not arguments.practice:
-        two_relations_by_hand()
-        splitting_into_heads()
-        step_by_step()
-        what_the_number_of_heads_changes()
-        against_pytorch()
+        torch.manual_seed(SEED)
+        one_answer_for_two_questions()
+        several_heads_in_a_loop()
+        all_heads_at_once()
+        a_mask_for_every_head()
+        one_head_against_several()
+        what_pytorch_adds()
         nothing_to_look_at()
-        layers = one_head_against_several()
-        what_each_head_looks_at(layers)
-    report_practice(multi_head_attention, plot_heads, compare_with_pytorch)
+    report_practice(__file__)
 
 
 if __name__ == "__main__":

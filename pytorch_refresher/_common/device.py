@@ -10,13 +10,8 @@ def choose_device(name: str) -> torch.device:
 
     Raises LessonError for a device that this machine, or this build of PyTorch, does not have.
     """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "xpu": torch.xpu.is_available(),
-        "cpu": True,
-    }
-    names = [candidate for candidate, is_there in available.items() if is_there]
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    names = [accelerator.type, "cpu"] if accelerator else ["cpu"]
     name = names[0] if name == "auto" else name
     if name not in names:
         raise LessonError(

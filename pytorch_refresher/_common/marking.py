@@ -120,7 +120,7 @@ class refuse_calls(TorchFunctionMode):  # noqa: N801  it reads as `with refuse_c
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         name = getattr(function, "__name__", "")
-        expect(name not in self.names, f"it calls {name}, and this problem asks for your own")
+        expect(name not in self.names, f"it calls {name}, which is off limits: write it yourself")
         return function(*args, **(kwargs or {}))
 
 
@@ -152,8 +152,10 @@ def mark(
     folder or open figures changed is told so, and the settings are put back.
     """
     name = name or getattr(problem, "__name__", "")
-    code = getattr(problem, "__code__", None)
-    file = Path(code.co_filename) if file is None and code else file
+    if file is None:
+        code = getattr(problem, "__code__", None)
+        module = sys.modules.get(getattr(problem, "__module__", None))
+        file = Path(code.co_filename if code else getattr(module, "__file__", "") or "")
 
     @functools.wraps(problem)
     def answer(*inputs, **options):
