@@ -41,7 +41,12 @@ OPERATORS = {
 # against other mistakes.
 UNASKED = {"strict", "layout", "figsize", "cmap", "aspect", "rotation", "xytext", "textcoords"}
 UNASKED |= {"lr", "label"}
-EITHER_WAY = {"max", "min", "transpose", "loss_function"}  # the order of their arguments says nothing
+EITHER_WAY = {
+    "max",
+    "min",
+    "transpose",
+    "loss_function",
+}  # the order of their arguments says nothing
 PAIRS = ("min max", "sin cos", "mean sum", "any all", "zeros ones", "tril triu", "argmax argmin")
 NAMES = {a: b for pair in map(str.split, PAIRS) for a, b in (pair, reversed(pair))}
 

@@ -1,88 +1,130 @@
 """Lesson 01: the checks that mark your practice answers."""
 
-from pytorch_refresher._common.marking import expect, expect_close, expect_parts, expect_type
+import math
+
+from pytorch_refresher._common.marking import (
+    expect,
+    expect_close,
+    expect_parts,
+    expect_type,
+    reject,
+)
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from .solutions import marked_cube, megabytes, through_a_tensor
+
 
 def check_marked_cube(answer) -> None:
-    for shape in ((2, 3, 4), (5, 1, 2)):
-        cube, dimensions, elements, last = expect_parts(
-            answer(*shape), "the tensor", "its dimensions", "its elements", "the last element"
-        )
-        expected = torch.zeros(shape)
-        expected[-1, -1, -1] = 1
+    for shape in ((2, 3, 4), (5, 1, 2), (1, 4, 1)):
+        expected, dimensions, elements, last = marked_cube(*shape)
+        names = ("the tensor", "its dimensions", "its elements", "the last element")
+        cube, *found = expect_parts(answer(*shape), *names)
+        for value, name in zip(found, names[1:], strict=True):
+            expect(
+                not isinstance(value, Tensor),
+                f"{name}: that is still a tensor. Which method makes it a Python number?",
+            )
+
+        expect_type(cube, Tensor, "the tensor")
+        first = torch.zeros(shape)
+        first[0, 0, 0] = 1
+        whole_table = torch.zeros(shape)
+        whole_table[-1] = 1
+        known = {
+            "the 1 is in the first place of all. It belongs in the last": first,
+            "the whole last table is 1. Only its last number should be": whole_table,
+            "every number is 0: set the last one to 1": torch.zeros(shape),
+            "every number is 1: start from zeros": torch.ones(shape),
+        }
+        reject(cube, expected, known)
         expect_close(cube, expected, "the tensor")
-        expect_type(dimensions, int, "the number of dimensions")
-        expect(
-            dimensions == 3, f"a tensor of shape {shape} has 3 dimensions, you have {dimensions}"
-        )
-        expect_type(elements, int, "the number of elements")
-        expect(
-            elements == expected.numel(),
-            f"a tensor of shape {shape} has {expected.numel()} elements, you have {elements}",
-        )
-        expect(
-            not isinstance(last, Tensor),
-            "the last element is still a tensor: which method makes it a Python number?",
-        )
-        expect_type(last, int, "the last element")
-        expect(last == 1, f"the last element is 1, you have {last}")
+
+        what = f"of a tensor of shape {shape}"
+        expect_type(found[0], int, f"the number of dimensions {what}")
+        expect_close(int(found[0]), dimensions, f"the number of dimensions {what}")
+        expect_type(found[1], int, f"the number of elements {what}")
+        hint = "len() counts along the first dimension only. Count the numbers in all of them"
+        reject(found[1], elements, {hint: shape[0]})
+        expect_close(int(found[1]), elements, f"the number of elements {what}")
+        expect_type(found[2], float, "the last element")
+        expect_close(float(found[2]), last, "the last element")
+
+
+# Columns of two types, of float32 alone (one block of memory, which a tensor can share by
+# mistake), of whole numbers alone, and a frame of one column.
+_FRAMES = (
+    ({"age": [31, 54, 17], "height": [1.68, 1.82, -1.59]}, ["ann", "bob", "eve"], None),
+    ({"x": [0.1, 1.5], "y": [-3.0, 4.0], "z": [5.0, 6.3]}, [7, 3], "float32"),
+    ({"rooms": [3, 4, 2, 9], "floors": [1, 2, 1, 3]}, [10, 20, 30, 40], None),
+    ({"price": [0.1, -0.7]}, ["old", "new"], "float64"),
+)
 
 
 def check_through_a_tensor(answer) -> None:
-    labels = ["ann", "bob", "eve"]
-    # A table of float32 alone is one block of memory, which a tensor can share by mistake.
-    tables = [
-        pd.DataFrame({"age": [31, 54, 17], "height": [1.68, 1.82, 1.59]}, index=labels),
-        pd.DataFrame({"x": [0.5, 1.5, 2.5], "y": [3.0, 4.0, 5.0]}, index=labels, dtype="float32"),
-    ]
-    for frame in tables:
+    for columns, index, dtype in _FRAMES:
+        frame = pd.DataFrame(columns, index=index, dtype=dtype)
         original = frame.copy(deep=True)
-        expected = torch.tensor(original.values, dtype=torch.float32)
+        expected, _ = through_a_tensor(original)
         tensor, back = expect_parts(answer(frame), "the tensor", "the DataFrame")
-        expect_close(tensor, expected, "the tensor")
+        expect(frame.equals(original), "the frame that you were given changed: only read it")
+
+        what = f"for a frame with the columns {list(columns)}, the tensor"
+        reject(tensor, expected, {f"{what} has rows and columns exchanged": expected.T})
+        expect_close(tensor, expected, what)
+
         expect_type(back, pd.DataFrame, "the second part")
+        for name in ("columns", "index"):
+            found, wanted = list(getattr(back, name)), list(getattr(original, name))
+            expect(found == wanted, f"the {name} came back as {found}, expected {wanted}")
+        types = list(back.dtypes)
+        expect(all(map(pd.api.types.is_numeric_dtype, types)), f"its columns are {types}")
+        numbers = torch.tensor(back.to_numpy(dtype="float64"))
+        expect_close(numbers.float(), expected, "the DataFrame")
+        # float32 has no 1.68: it keeps 1.67999995. The frame that came in has the 1.68.
         expect(
-            list(back.columns) == list(original.columns),
-            f"the columns came back as {list(back.columns)}, expected {list(original.columns)}",
+            back is not frame and torch.equal(numbers, expected.double()),
+            "the DataFrame still holds the frame's own numbers: make it from those of the tensor",
         )
-        expect(
-            list(back.index) == labels,
-            f"the index came back as {list(back.index)}, expected {labels}",
-        )
-        # torch.tensor would refuse a column that holds tensors or text, so look at the type first.
-        # From tensor.tolist() it is float64 and holds float32's numbers: 1.68 became 1.6799999...
-        types = set(back.dtypes.astype(str))
-        expect(
-            types == {"float32"}
-            or (types == {"float64"} and (back.to_numpy() == expected.double().numpy()).all()),
-            "the DataFrame is not float32 throughout: make it from the tensor's numbers",
-        )
-        expect_close(torch.tensor(back.values).float(), expected, "the DataFrame")
-        tensor += 1
-        expect(frame.equals(original), "writing to the tensor changed the frame: copy the numbers")
+
+        tensor.detach().add_(1)
+        hint = "a write into the tensor changed the frame: they share memory. Copy the numbers"
+        expect(frame.equals(original), hint)
+
+
+_FLOATS = [torch.float64, torch.float32, torch.bfloat16]
+_OTHERS = [torch.int64, torch.uint8, torch.bool, torch.complex64]
+_TENSORS = (
+    ((20, 50, 30), _FLOATS + _OTHERS),
+    ((1234,), _OTHERS),
+    ((), _FLOATS),
+    ((3, 1, 5, 7), [torch.float16]),
+    ((12, 0), _FLOATS),
+)
 
 
 def check_megabytes(answer) -> None:
-    shape, elements = (20, 50, 30), 30_000
-    each = {torch.float64: 8, torch.float32: 4, torch.float16: 2, torch.int64: 8, torch.bool: 1}
-    sizes = answer(shape, list(each))
-    expect_type(sizes, dict)
-    expect(set(sizes) == set(each), "the keys must be the dtypes that came in, each of them once")
-    for dtype, bytes_each in each.items():
-        found, expected = sizes[dtype], bytes_each * elements / 1e6
-        expect(isinstance(found, (int, float)), f"the size of {dtype} is a {type(found).__name__}")
-        expect(found != bytes_each * elements, "those are bytes: divide by 1,000,000")
-        expect(found != bytes_each, "that is the size of one element: how many are there?")
-        expect(found != elements, "that is how many elements there are: each takes some bytes")
-        expect(
-            abs(found - bytes_each * elements / 2**20) > 1e-9,
-            "a megabyte here is 1,000,000 bytes, not 2**20",
-        )
-        expect(
-            abs(found - expected) < 1e-9,
-            f"a {dtype} tensor of shape {shape} takes {expected} MB, you have {found}",
-        )
+    for shape, dtypes in _TENSORS:
+        sizes = answer(shape, list(dtypes))
+        expect_type(sizes, dict)
+        hint = "the keys must be the dtypes that came in, each of them once"
+        expect(set(sizes) == set(dtypes), hint)
+        for dtype, expected in megabytes(shape, dtypes).items():
+            what = f"the size of a {dtype} tensor of shape {shape}"
+            expect_type(sizes[dtype], float, what)
+            found, elements = float(sizes[dtype]), math.prod(shape)
+            known = {
+                "those are bytes: divide by 1,000,000": expected * 1e6,
+                "that is the size of one element: how many are there?": dtype.itemsize,
+                "that is the number of elements: each takes some bytes": elements,
+                "a megabyte here is 1,000,000 bytes, not 2**20": expected * 1e6 / 2**20,
+                "the tensor isn't of the dtype that was asked for": elements * 4 / 1e6,
+                "it is rounded: return the number as it is": round(expected, 2),
+            }
+            # Compared in bytes, because `reject` takes millionths of anything for equal.
+            in_bytes = {hint: wrong * 1e6 for hint, wrong in known.items()}
+            reject(found * 1e6, expected * 1e6, in_bytes)
+            right = math.isclose(found, expected, rel_tol=1e-9)
+            expect(right, f"{what} is {expected:.6g} MB, you have {found:.6g}")

@@ -25,7 +25,7 @@ from pytorch_refresher._common.verdict import Verdict, one_line
 
 SECONDS = 60  # for one answer
 PRINTED = 1_000_000  # bytes that one answer may print
-STARTUP = 300  # seconds that Python may take to import PyTorch on a slow machine
+STARTUP = 300  # seconds that Python may take to import packages on a slow machine
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,7 @@ class Marker:
             begin = self._size()
             with contextlib.suppress(OSError):  # it has ended: _wait says how
                 print(json.dumps(job), file=self._worker.stdin, flush=True)
+            self._wait(STARTUP, begin)
             result = json.loads(self._wait(self.limits.seconds, begin))
             verdict, spent = Verdict(result["kind"], result["line"]), result["spent"]
         except _Lost as lost:

@@ -30,21 +30,28 @@ def _load(lesson: Path) -> ModuleType:
 
 def _forget(lesson: Path) -> None:
     """Make room for another lesson's modules of the same names."""
-    sys.path.remove(str(lesson.parent))
+    if str(lesson.parent) in sys.path:
+        sys.path.remove(str(lesson.parent))
     for name, module in list(sys.modules.items()):
         if Path(getattr(module, "__file__", None) or "/").parent == lesson.parent:
             del sys.modules[name]
 
 
+def _prepare(job: dict, loaded: dict) -> None:
+    """Import the checks of a lesson, and with them the packages that its answers need."""
+    lesson = Path(job["lesson"])
+    if loaded.get("lesson") != lesson:
+        if loaded:
+            _forget(loaded["lesson"])
+            loaded.clear()
+        loaded["lesson"] = lesson
+        loaded["checks"] = importlib.import_module(f"pytorch_refresher.{job['folder']}.checks")
+
+
 def _mark(job: dict, loaded: dict) -> Verdict:
     """The verdict on one problem of one lesson; the lesson is imported for the first."""
     lesson, name = Path(job["lesson"]), job["problem"]
-    if loaded.get("lesson") != lesson:
-        if loaded:
-            _forget(loaded.pop("lesson"))
-            loaded.clear()
-        loaded["checks"] = importlib.import_module(f"pytorch_refresher.{job['folder']}.checks")
-        loaded["lesson"] = lesson
+    if "module" not in loaded and "broken" not in loaded:
         try:
             loaded["module"] = _load(lesson)
         except BaseException as error:
@@ -73,7 +80,10 @@ def main(megabytes: int) -> None:
     loaded = {}
     threads = threading.active_count()
     for line in jobs:
-        verdict = _mark(json.loads(line), loaded)
+        job = json.loads(line)
+        _prepare(job, loaded)
+        print("started", file=results, flush=True)  # from here on, the answer's time counts
+        verdict = _mark(job, loaded)
         sys.stdout.flush()
         # After these, what an answer did may still be at work here: the parent starts anew.
         spent = verdict.kind in ("side effect", "ended") or threading.active_count() > threads

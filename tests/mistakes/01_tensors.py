@@ -1,15 +1,8 @@
 """Answers to the problems of lesson 01: wrong ones with a piece of their hint, and right ones."""
 
-import math
-
+import numpy as np
 import pandas as pd
 import torch
-
-
-def dimensions_in_another_order(depth, rows, columns):
-    cube = torch.zeros(rows, columns, depth)
-    cube[-1, -1, -1] = 1
-    return cube, cube.ndim, cube.numel(), int(cube[-1, -1, -1])
 
 
 def element_left_a_tensor(depth, rows, columns):
@@ -24,21 +17,23 @@ def whole_numbers(depth, rows, columns):
     return cube, cube.ndim, cube.numel(), cube[-1, -1, -1].item()
 
 
-def last_table_all_ones(depth, rows, columns):
-    cube = torch.zeros(depth, rows, columns)
-    cube[-1] = 1
-    return cube, cube.ndim, cube.numel(), 1
-
-
-def size_for_elements(depth, rows, columns):
+def length_for_elements(depth, rows, columns):
     cube = torch.zeros(depth, rows, columns)
     cube[-1, -1, -1] = 1
-    return cube, cube.ndim, len(cube), 1
+    return cube, cube.ndim, len(cube), cube[-1, -1, -1].item()
 
 
-def tensor_as_float64(frame):
-    tensor = torch.tensor(frame.values)
-    return tensor, pd.DataFrame(tensor.numpy(), columns=frame.columns, index=frame.index)
+def with_numpy(depth, rows, columns):
+    array = np.zeros((depth, rows, columns), dtype="float32")
+    array[-1, -1, -1] = 1
+    cube = torch.from_numpy(array)
+    return [cube, np.ndim(array), np.prod(cube.shape), int(cube.numpy()[-1, -1, -1])]
+
+
+def by_comparison(depth, rows, columns):
+    elements = depth * rows * columns
+    cube = (torch.arange(elements) == elements - 1).float().reshape(depth, rows, columns)
+    return cube, len(cube.shape), elements, cube.tolist()[-1][-1][-1]
 
 
 def names_lost(frame):
@@ -46,13 +41,8 @@ def names_lost(frame):
     return tensor, pd.DataFrame(tensor.numpy())
 
 
-def index_lost(frame):
-    tensor = torch.tensor(frame.values, dtype=torch.float32)
-    return tensor, pd.DataFrame(tensor.numpy(), columns=frame.columns)
-
-
 def frame_handed_back(frame):
-    return torch.tensor(frame.values, dtype=torch.float32), frame
+    return torch.tensor(frame.values, dtype=torch.float32), frame.copy()
 
 
 def memory_shared(frame):
@@ -62,104 +52,68 @@ def memory_shared(frame):
     return tensor, pd.DataFrame(tensor.numpy(), columns=frame.columns, index=frame.index, copy=True)
 
 
-def in_bytes(shape, dtypes):
-    return {dtype: torch.ones(shape, dtype=dtype).nbytes for dtype in dtypes}
+def with_the_types_back(frame):
+    tensor = torch.from_numpy(frame.to_numpy(dtype="float32", copy=True))
+    back = pd.DataFrame(tensor.numpy(), frame.index, frame.columns)
+    return [tensor, back.astype(frame.dtypes.to_dict())]
 
 
-def one_element(shape, dtypes):
-    return {dtype: torch.ones(shape, dtype=dtype).element_size() for dtype in dtypes}
+def column_by_column(frame):
+    columns = [torch.tensor(frame[name].tolist(), dtype=torch.float32) for name in frame]
+    tensor = torch.stack(columns, dim=1)
+    back = pd.DataFrame({name: tensor[:, place] for place, name in enumerate(frame.columns)})
+    return tensor, back.set_index(frame.index)
+
+
+def hard_coded_shape(shape, dtypes):
+    return {dtype: torch.ones(20, 50, 30, dtype=dtype).nbytes / 1e6 for dtype in dtypes}
+
+
+def rounded(shape, dtypes):
+    return {dtype: round(torch.ones(shape, dtype=dtype).nbytes / 1e6, 2) for dtype in dtypes}
 
 
 def in_mebibytes(shape, dtypes):
     return {dtype: torch.ones(shape, dtype=dtype).nbytes / 1024**2 for dtype in dtypes}
 
 
-def a_list_of_sizes(shape, dtypes):
-    return [torch.ones(shape, dtype=dtype).nbytes / 1e6 for dtype in dtypes]
-
-
-def dtype_not_passed_on(shape, dtypes):
-    return {dtype: torch.ones(shape).nbytes / 1e6 for dtype in dtypes}
-
-
-def last_of_the_flat_view(depth, rows, columns):
-    cube = torch.zeros(depth, rows, columns)
-    cube.view(-1)[-1] = 1
-    return [cube, cube.dim(), math.prod(cube.shape), int(cube.max())]
-
-
-def by_comparison(depth, rows, columns):
-    elements = depth * rows * columns
-    cube = (torch.arange(elements) == elements - 1).float().reshape(depth, rows, columns)
-    return cube, len(cube.shape), elements, cube.int()[-1, -1, -1].item()
-
-
-def nested_lists(depth, rows, columns):
-    numbers = [[[0.0] * columns for _ in range(rows)] for _ in range(depth)]
-    numbers[depth - 1][rows - 1][columns - 1] = 1.0
-    cube = torch.tensor(numbers)
-    return cube, cube.ndim, cube.nelement(), round(cube.tolist()[-1][-1][-1])
-
-
-def through_numpy_copies(frame):
-    tensor = torch.from_numpy(frame.to_numpy(dtype="float32", copy=True))
-    return [tensor, pd.DataFrame(tensor.numpy().copy(), frame.index, frame.columns)]
-
-
-def column_by_column(frame):
-    columns = [torch.tensor(frame[name].tolist(), dtype=torch.float32) for name in frame]
-    tensor = torch.stack(columns, dim=1)
-    back = pd.DataFrame(dict(zip(frame.columns, tensor.T.numpy(), strict=True)))
-    return tensor, back.set_index(frame.index)
-
-
-def through_lists(frame):
-    tensor = torch.tensor(frame.values.tolist()).float()
-    return tensor, pd.DataFrame(tensor.tolist(), columns=frame.columns, index=frame.index)
-
-
-def with_nbytes(shape, dtypes):
-    return {dtype: torch.empty(shape, dtype=dtype).nbytes / 1_000_000 for dtype in dtypes}
-
-
 def with_the_storage(shape, dtypes):
     sizes = {}
     for dtype in dtypes:
-        sizes[dtype] = torch.ones(shape).to(dtype).untyped_storage().nbytes() * 1e-6
+        sizes[dtype] = np.float64(torch.ones(shape).to(dtype).untyped_storage().nbytes() * 1e-6)
     return sizes
 
 
-def without_tensors(shape, dtypes):
-    sizes = [math.prod(shape) * dtype.itemsize / 10**6 for dtype in dtypes]
-    return dict(zip(dtypes, sizes, strict=True))
+def by_multiplication(shape, dtypes):
+    sizes = {}
+    for dtype in dtypes:
+        elements = 1
+        for size in torch.empty(shape, dtype=dtype).size():
+            elements *= size
+        sizes[dtype] = elements * dtype.itemsize / 10**6
+    return sizes
 
 
 MISTAKES = {
     "marked_cube": [
-        (dimensions_in_another_order, "shape"),
         (element_left_a_tensor, "still a tensor"),
         (whole_numbers, "torch.int64, expected torch.float32"),
-        (last_table_all_ones, "expected 0"),
-        (size_for_elements, "has 24 elements"),
+        (length_for_elements, "len() counts along the first dimension only"),
     ],
     "through_a_tensor": [
-        (tensor_as_float64, "torch.float64, expected torch.float32"),
         (names_lost, "columns came back as [0, 1]"),
-        (index_lost, "index came back as [0, 1, 2]"),
-        (frame_handed_back, "not float32 throughout"),
+        (frame_handed_back, "the frame's own numbers"),
         (memory_shared, "changed the frame"),
     ],
     "megabytes": [
-        (in_bytes, "those are bytes"),
-        (one_element, "size of one element"),
+        (hard_coded_shape, "of shape (1234,)"),
+        (rounded, "it is rounded"),
         (in_mebibytes, "not 2**20"),
-        (a_list_of_sizes, "expected a dict"),
-        (dtype_not_passed_on, "takes 0.24 MB"),
     ],
 }
 
 ALSO_RIGHT = {
-    "marked_cube": [last_of_the_flat_view, by_comparison, nested_lists],
-    "through_a_tensor": [through_numpy_copies, column_by_column, through_lists],
-    "megabytes": [with_nbytes, with_the_storage, without_tensors],
+    "marked_cube": [with_numpy, by_comparison],
+    "through_a_tensor": [with_the_types_back, column_by_column],
+    "megabytes": [with_the_storage, by_multiplication],
 }
