@@ -15,7 +15,7 @@ from torch import Tensor
 def check_channels_first(answer) -> None:
     # Different sizes tell a wrong order by its shape, square images only by their values.
     batches = [torch.rand(2, 4, 5, 3), torch.randn(3, 6, 6, 2), torch.randint(0, 256, (2, 5, 7, 4))]
-    batches.append(torch.rand(2, 4, 4, 4) > 0.5)
+    batches += [torch.rand(2, 4, 4, 4) > 0.5, torch.rand(1, 4, 5, 3), torch.rand(2, 4, 5, 1)]
     for images in batches:
         given = images.clone()
         result = answer(given)

@@ -68,7 +68,7 @@ def squeeze_eats_a_batch_of_one() -> None:
         print("{!s:<9} {!s:<11} {!s}".format(*shapes))
 
     # squeeze() removes every dimension of size 1, and in the last batch that includes the batch
-    # itself. Code that runs for hours then fails on the last few samples.
+    # itself. Your code can run for hours and then fail on the last few samples.
     last = prices[-1:]  # a batch of one, (1, 1)
     with show_error("len(last.squeeze())"):
         len(last.squeeze())
@@ -238,7 +238,7 @@ def draw_memory() -> None:
     }
     figure = plt.figure(figsize=(9, 4.8), layout="constrained")
     figure.suptitle(
-        "Row by row, a view meets the numbers in the order of memory; a transpose jumps"
+        "Row by row, view() meets the numbers in the order of memory; a transpose jumps"
     )
     top, below = figure.subfigures(2, 1, height_ratios=[1, 2.6])
     colors = ListedColormap([SKY, YELLOW, ORANGE])
@@ -262,11 +262,11 @@ def draw_channels(image: Tensor) -> None:
     height, width, channels = image.shape
     ways = {
         "permute(2, 0, 1)": image.permute(2, 0, 1),
-        f"view(3, {height}, {width})": image.view(channels, height, width),
+        f"view({channels}, {height}, {width})": image.view(channels, height, width),
     }
     figure, axes = plt.subplots(2, 4, figsize=(10, 4.2), layout="constrained")
     for line, (way, tensor) in zip(axes, ways.items(), strict=True):
-        for number, (panel, table) in enumerate(zip(line, tensor, strict=False)):
+        for number, (panel, table) in enumerate(zip(line[:3], tensor, strict=False)):
             panel.imshow(table.numpy(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             color = ("red", "green", "blue")[number]
             panel.set_title(f"table {number}: {color if 'permute' in way else 'a bit of each'}")
@@ -277,7 +277,8 @@ def draw_channels(image: Tensor) -> None:
         line[0].set_ylabel(way)
         for panel in line:
             panel.set(xticks=[], yticks=[])
-    figure.suptitle(f"Both have shape (3, {height}, {width}). Only permute keeps the image.")
+    shape = (channels, height, width)
+    figure.suptitle(f"Both have shape {shape}. Only permute keeps the image.")
     save_figure(figure, "channels")
 
 
@@ -308,10 +309,10 @@ def predict_one(model: Callable[[Tensor], Tensor], sample: Tensor) -> Tensor:
 
 
 def flatten_and_back(tensor: Tensor) -> tuple[Tensor, Tensor]:
-    """Problem 3 (medium, 10 minutes). Flatten a tensor on a copy of its own, and shape it back.
+    """Problem 3 (medium, 10 minutes). Flatten a copy of a tensor, and give it its old shape back.
 
     tensor: one dimension or more, of any sizes and dtype, contiguous or not. Return two things:
-    `flat`, all its elements in one dimension, row by row (the last dimension changes first), and
+    `flat`, all its elements in one dimension, row by row (the last index changes fastest), and
     `back`, with the shape and the values of `tensor`. A write to `flat` must appear in `back`,
     but never in `tensor`.
     """

@@ -15,7 +15,7 @@ from torch import Tensor
 def check_every_other_row(answer) -> None:
     # Odd and even numbers of rows, and more than one row to begin with.
     for rows, columns, first in ((6, 4, 0), (6, 4, 1), (7, 3, 0), (7, 10, 3), (5, 2, 4)):
-        matrix = torch.randperm(rows * columns).view(rows, columns)
+        matrix = torch.randperm(rows * columns).view(columns, rows).T  # not contiguous
         numbers = list(range(first, rows, 2))
         expected = torch.stack([matrix[number] for number in numbers])  # a copy
         result = answer(matrix, first)
@@ -44,7 +44,7 @@ def check_every_other_row(answer) -> None:
 
 
 def check_diagonals(answer) -> None:
-    for matrix in (torch.randperm(16).view(4, 4), torch.randn(5, 5), torch.rand(1, 1)):
+    for matrix in (torch.randperm(16).view(4, 4), torch.randn(5, 5).double(), torch.rand(1, 1)):
         n, given = len(matrix), matrix.clone()
         main = torch.stack([matrix[i, i] for i in range(n)])
         other = torch.stack([matrix[i, n - 1 - i] for i in range(n)])
@@ -72,8 +72,9 @@ def check_sliding_windows(answer) -> None:
     # T, D, size, step: windows that overlap, touch and leave gaps; series that end with a
     # window, or with time steps left over; one window alone; windows of one time step.
     cases = [(8, 2, 3, 1), (9, 2, 3, 3), (10, 3, 4, 3), (12, 2, 2, 5), (5, 4, 5, 2), (4, 3, 1, 1)]
+    cases.append((8, 2, 3, 2))
     for T, D, size, step in cases:
-        series = torch.randn(T, D)
+        series = torch.randn(T, D) if size > 2 else torch.randint(-9, 9, (T, D))
         result = answer(series.clone(), size, step)
         expect_type(result, Tensor)
         starts = range(0, T - size + 1, step)

@@ -1,7 +1,7 @@
 """Lesson 03: Indexing and Slicing
 
 A dataset of 60,000 images is one big tensor, and training looks at 64 of them at a time, in
-random order. A model gives every image ten scores, and the loss needs just one of the ten, another
+random order. A model gives every image ten scores, and the loss needs just one of the ten, a different
 one in each row. Picking out the right part is a large share of all tensor code. It's done with
 square brackets, and with one question at the back of your mind: if I write to what I picked, does
 the original change?
@@ -65,11 +65,11 @@ def slices() -> None:
     print(f"t[1:3] =\n{t[1:3]}")
 
     # Rows come first, then a comma, then columns. The first two rows, and of those the columns
-    # from number 2 on, which is the third, since counting begins at 0.
+    # from index 2 on, which is the third, since counting begins at 0.
     print(f"t[:2, 2:] =\n{t[:2, 2:]}")
 
     # With two pairs of brackets, both cut rows: of the two rows that the first leaves, none has
-    # number 2 or higher. An empty slice is not an error, so nobody tells you.
+    # index 2 or higher. An empty slice is not an error, so nobody tells you.
     print(f"{t[:2][2:].shape = }")
 
     # A third number is the step: every second column.
@@ -156,7 +156,7 @@ def one_from_each_row() -> None:
     section("gather: one element from each row")
 
     # A classifier gives each sample one score per class. The loss, the number that says how wrong
-    # the model is, needs the score of the right class: another column in each row.
+    # the model is, needs the score of the right class: a different column in each row.
     scores = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.3, 0.6, 0.1], [0.2, 0.5, 0.3]])
     labels = torch.tensor([0, 2, 1, 2])
 
@@ -181,8 +181,8 @@ def one_from_each_row() -> None:
 def view_or_copy() -> None:
     section("View or copy? A write tells")
 
-    # A view reads the memory of t, a copy has its own. Each form is tried on a fresh t: fill the
-    # result with -1 and count how many elements of t have become -1.
+    # A view reads the memory of t, a copy has its own. Each form is tried on a fresh t: change the
+    # result and count how many elements of t have changed along with it.
     forms = {
         "t[1]": lambda t: t[1],
         "t[1, 2]": lambda t: t[1, 2],
@@ -199,8 +199,8 @@ def view_or_copy() -> None:
     print("form                elements of t written   so it is a")
     for form, pick in forms.items():
         t = table()
-        pick(t).fill_(-1)  # the underscore says: in place
-        written = int((t == -1).sum())
+        pick(t).add_(1)  # the underscore says: in place
+        written = int((t != table()).sum())
         print(f"{form:<19} {written:>21}   {'view' if written else 'copy'}")
     # Indices, slices, ... and None pick elements at regular distances, and strides and an offset
     # can describe that. Lists and masks pick from anywhere, so they have to copy.
@@ -208,8 +208,8 @@ def view_or_copy() -> None:
     # Brackets on the left of = always write to t: nothing is picked first that could be a copy.
     t = table()
     t[:, 0] = 0
-    t[[0, 2], -1] = torch.tensor([40, 120])
-    print(f"after t[:, 0] = 0 and t[[0, 2], -1] = torch.tensor([40, 120]):\n{t}")
+    t[[0, 2], -1] = torch.tensor([40, 120], dtype=t.dtype)
+    print(f"after t[:, 0] = 0 and t[[0, 2], -1] = 40 and 120:\n{t}")
 
     # Two pairs of brackets pick first. t[[0, 2]] is a copy, and the write goes into that copy.
     t[[0, 2]][:, 0] = 99
@@ -245,7 +245,7 @@ def draw_six_expressions() -> None:
     import matplotlib.pyplot as plt
     from matplotlib.colors import ListedColormap
 
-    t = table()
+    t = torch.arange(1, table().numel() + 1).view(table().shape)  # each number once
     forms = {
         "t[1, 2]": t[1, 2],
         "t[-1]": t[-1],
@@ -254,8 +254,11 @@ def draw_six_expressions() -> None:
         f"t[t > {LIMIT}]": t[t > LIMIT],
         "t[[0, 2], [1, 3]]": t[[0, 2], [1, 3]],
     }
-    figure, grid = plt.subplots(2, 3, figsize=(9, 6), layout="constrained")
-    for axes, (form, picked) in zip(grid.flat, forms.items(), strict=True):
+    rows = -(-len(forms) // 3)
+    figure, grid = plt.subplots(rows, 3, figsize=(9, 3 * rows), layout="constrained", squeeze=False)
+    for axes in grid.flat[len(forms) :]:
+        axes.set_axis_off()
+    for axes, (form, picked) in zip(grid.flat, forms.items(), strict=False):
         is_picked = torch.isin(t, picked.flatten()).int().numpy()
         colors = ListedColormap(["white", ORANGE])
         axes.pcolormesh(is_picked, cmap=colors, vmin=0, vmax=1, edgecolors=BLUE, linewidth=1)
@@ -284,7 +287,7 @@ def every_other_row(matrix: Tensor, first: int) -> Tensor:
 
     matrix: (rows, columns). first: the number of the row to begin with. Return the rows first,
     first + 2, first + 4, ... up to the end of the matrix, in this order and with all their
-    columns, as a view: a write to the result must change `matrix`.
+    columns, as a view: a write to the result must change `matrix`, contiguous or not.
     """
     raise NotImplementedError
 
@@ -304,7 +307,7 @@ def sliding_windows(series: Tensor, size: int, step: int) -> Tensor:
 
     series: (T, D), D measurements at each of T time steps. The first window holds time steps 0
     to size - 1, the next one begins `step` later, and so on, as long as a whole window fits; at
-    least one does. Return all windows, (number of windows, size, D).
+    least one does. Return all windows, (number of windows, size, D), of the same dtype.
     """
     raise NotImplementedError
 

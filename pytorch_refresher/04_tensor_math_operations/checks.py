@@ -14,8 +14,9 @@ def check_normalize(answer) -> None:
     for shape, dim in [*cases, ((2, 5, 7), 1), ((3, 4, 5), 2), ((4, 3, 5), 0)]:
         # No mean is near 0 and no standard deviation near 1; they differ from row to row.
         x = 10 * torch.randn(shape).cumsum(dim=-1).cumsum(dim=0) - 40
+        x = x * 1e-3 if shape == (4, 6) else x  # a small number added to std would show here
         given, what = x.clone(), f"the result for shape {shape} and dim={dim}"
-        result = answer(x, dim)
+        result = answer(x) if dim is None else answer(x, dim)
         expect(
             torch.equal(x, given), "x itself changed: make a new tensor with x - ..., not x -= ..."
         )
@@ -50,10 +51,11 @@ def check_normalize(answer) -> None:
 
 def check_cosine_similarity(answer) -> None:
     for shape in ((7,), (5, 3), (4, 4), (2, 3, 6), (2, 1, 3, 4)):
-        # Lengths far from 1, different for each vector. Every other b points away from a.
+        # Lengths far from 1, different for each vector, and short for the first shape. Every other b points away from a.
         a = torch.randn(shape) * (2 + 5 * torch.rand(*shape[:-1], 1))
         flips = 1 - 2.0 * (torch.arange(a[..., 0].numel()) % 2).view(*shape[:-1], 1)
         b = (torch.randn(shape) + a) * flips * (1 + torch.rand(*shape[:-1], 1))
+        a, b = (a / 500, b / 500) if shape == (7,) else (a, b)
         given_a, given_b = a.clone(), b.clone()
         for first, second in ((a, b), (a, -b)):
             what = f"the result for two tensors of shape {shape}"
@@ -107,6 +109,8 @@ def check_product_shapes(answer) -> None:
         expect(set(shapes) <= pairs, f"there is no pair {min(set(shapes) - pairs, default=None)}")
         for left, right in sorted(pairs - set(shapes)):
             hint = "a matrix also meets itself" if left == right else "both ways around count"
+            if sizes[left][1] != sizes[right][0]:
+                hint = "it can't be multiplied, so its value is None"
             expect(False, f"the pair {(left, right)} is missing: {hint}")
         for left, right in sorted(pairs):
             (n, k), (rows, m) = sizes[left], sizes[right]
@@ -114,12 +118,12 @@ def check_product_shapes(answer) -> None:
             if k != rows:
                 expect(
                     found is None,
-                    f"{what}: PyTorch refuses, as {k} is not {rows}, so the value must be None",
+                    f"{what}: @ refuses, as {k} is not {rows}, so the value must be None",
                 )
                 continue
             expect(
                 isinstance(found, (tuple, list)),
-                f"{what}: this product works, so the value is a tuple of two ints, its shape",
+                f"{what}: this product works, so the value is its shape, two ints (the left one comes first in the key)",
             )
             expect(
                 tuple(found) == (n, m),

@@ -40,7 +40,7 @@ def statistics() -> None:
     print(f"{MARKS.min() = }, {MARKS.max() = }")
 
     # The mean of integers is rarely an integer, and mean() won't guess which dtype you want.
-    # (Division, two sections on, does: `/` of integers gives floats.)
+    # (Division, in the next section, does: `/` of integers gives floats.)
     with show_error("vector.mean()"):
         vector.mean()
     print(f"{vector.float().mean() = }")
@@ -89,7 +89,7 @@ def along_a_dimension() -> None:
     print(f"{marks.mean(dim=1) = }   the same, one per student")
     print(f"{marks.mean(dim=0) = }   one per exam")
 
-    # max(dim=...) gives you the values and where they were. argmax gives only the places. You'll
+    # max(dim=...) gives you the values and where they were. argmax gives only the positions. You'll
     # use it whenever a network has to choose.
     best = MARKS.max(dim=1)
     print(f"{best.values = }, {best.indices = }")
@@ -104,7 +104,7 @@ def along_a_dimension() -> None:
 def broadcasting() -> None:
     section("Broadcasting: different shapes that fit")
 
-    # Write the shapes below each other, aligned on the right. In each column the sizes must be
+    # Write the shapes one below the other, aligned on the right. In each column the sizes must be
     # equal, or one of them must be 1 or missing. That one is repeated, without using memory.
     print("a                b            a + b")
     for a, b in [((3, 5), (5,)), ((3, 5), (3, 1)), ((3, 1), (5,)), ((64, 3, 28, 28), (3, 1, 1))]:
@@ -121,7 +121,7 @@ def broadcasting() -> None:
         marks - marks.mean(dim=1)
 
     # An error is the lucky case. Below, the shapes fit, but every prediction meets every target:
-    # 9 differences where you wanted 3. In a loss, nobody would tell you.
+    # 9 differences where you wanted 3. In a loss that you write yourself, nobody would tell you.
     predictions, targets = torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([1.0, 2.0, 3.0])
     print(f"{predictions.shape = }, {targets.shape = }")
     print(f"predictions - targets =\n{predictions - targets}")
@@ -161,6 +161,7 @@ def yes_and_no() -> None:
     print(f"{(predictions == labels) = }")
 
     # True counts as 1. So the sum counts, and the mean is a share: the accuracy of a classifier.
+    # (mean() refuses booleans as it refuses integers, hence the float().)
     print(f"{(predictions == labels).sum() = }   right answers")
     print(f"{(predictions == labels).float().mean() = }   accuracy")
 
@@ -168,7 +169,7 @@ def yes_and_no() -> None:
     # needs its parentheses.
     passed = MARKS >= PASSED  # (3, 5)
     print(f"passed =\n{passed}")
-    print(f"{((MARKS >= PASSED) & (MARKS < 40)).sum() = }   just passed")
+    print(f"{((MARKS >= PASSED) & (MARKS < 40)).sum() = }   barely passed")
     print(f"{((MARKS < PASSED) | (MARKS > 90)).sum() = }   failed or excellent")
     print(f"{(~passed).sum() = }   failed")
 
@@ -249,7 +250,7 @@ def one_layer() -> None:
         samples @ weights
 
     # Messages about + and * count dimensions from 0 and call them singleton where they have size 1.
-    # You wanted one number per sample, a column.
+    # one_each was meant as one number per sample, so it has to be a column.
     one_each = torch.rand(n)
     with show_error("samples + one_each"):
         samples + one_each

@@ -113,8 +113,8 @@ MISTAKES = {
         (down_the_columns_of_a_table, "goes down the columns"),
     ],
     "product_shapes": [
-        (never_with_itself, "a matrix also meets itself"),
-        (element_by_element, "PyTorch refuses"),
+        (never_with_itself, "the pair ('a', 'a') is missing"),
+        (element_by_element, "@ refuses"),
         (error_not_caught, "mat1 and mat2 shapes cannot be multiplied"),
     ],
 }
