@@ -3,193 +3,233 @@
 import copy
 import math
 
-from pytorch_refresher._common.marking import expect, expect_close, expect_type
+from pytorch_refresher._common.marking import (
+    expect,
+    expect_close,
+    expect_parts,
+    expect_type,
+    reject,
+)
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .solutions import compare_optimizers
+from .solutions import compare_optimizers, plot_losses
 
 
-def check_predicted_weights(answer) -> None:
-    for slope, intercept, spread in ((0.95, -92.0, 9.0), (0.6, -35.0, 6.0)):
-        heights = 171 + spread * torch.randn(60, 1)
-        weights = slope * heights + intercept + 3 * torch.randn(60, 1)
-        # Taller than those in training, on average: their own mean and std would mislead.
-        new_heights = torch.tensor([[150.0], [180.0], [185.0], [195.0], [200.0]])
-        found = answer(heights.clone(), weights.clone(), new_heights.clone())
+def check_train_and_predict(answer) -> None:
+    # How many people, unseen heights and epochs, and what the model's gradients still hold.
+    for people, strangers, epochs, old in ((30, 4, 12, 0.0), (9, 1, 1, 0.0), (50, 6, 8, 20.0)):
+        heights = 171 + 9 * torch.randn(people, 1)
+        weights = 0.9 * heights.flatten() - 85 + 4 * torch.randn(people)
+        unseen, rate = 185 + 12 * torch.rand(strangers, 1), 0.03 + 0.1 * torch.rand(()).item()
+        model = nn.Linear(1, 1)
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, old) if old else None
+        start, given = copy.deepcopy(model), [heights.clone(), weights.clone(), unseen.clone()]
+        result = answer(model, *given, rate, epochs)
 
-        columns = torch.cat([heights - 171, torch.ones_like(heights)], dim=1).double()
-        line = torch.linalg.lstsq(columns, weights.double()).solution
-        expected = (new_heights - 171) * line[0].float() + line[1].float()
-        expect_type(found, Tensor)
+        losses, predictions = expect_parts(result, "the losses", "the predictions")
+        unchanged = all(map(torch.equal, given, (heights, weights, unseen)))
+        expect(unchanged, "heights, weights or unseen changed: only read them")
+        mean, std, targets = heights.mean(), heights.std(), weights.unsqueeze(1)
+        run = (start, (heights - mean) / std, targets, rate, epochs)
+        right, trained = _fit(*run)
+        _expect_losses(losses, right, _known_losses(*run, old, heights, weights))
+        untrained = "model is as it was: train it, not a copy or another model"
+        reject(_place(model), _place(trained), {untrained: _place(start)})
+        expect_close(_place(model), _place(trained), "the trained model (weight, bias)", rtol=1e-3)
+        known = {
+            "standardize the unseen heights with the mean and std of heights": trained(
+                (unseen - unseen.mean()) / unseen.std(correction=int(strangers > 1))
+            ),
+            "standardize the unseen heights, too: the model knows no centimeters": trained(unseen),
+        }
+        expected = trained((unseen - mean) / std).detach()
+        reject(predictions, expected, known)
+        expect_close(predictions, expected, "the tensor of predictions", rtol=1e-3)
+        expect(not predictions.requires_grad, "the predictions have a graph: use torch.no_grad()")
+
+
+def _known_losses(start, inputs, targets, rate, epochs, old, heights, weights) -> dict:
+    """The losses that known mistakes lead to, by their hints."""
+    run = (start, inputs, targets, rate, epochs)
+    return {
+        "weights is (N,) and the predictions are (N, 1), so every prediction is compared with "
+        "everybody: make the targets (N, 1)": _fit(start, inputs, weights, rate, epochs)[0],
+        "the heights have to be standardized": _fit(start, heights, targets, rate, epochs)[0],
+        "gradients add up over the epochs: clear them in every epoch": _fit(*run, old, "never")[0],
+        "an old gradient got into the first step: clear before backward(), not only after the "
+        "step": _fit(*run, old, "last")[0],
+        "each loss is measured after its step: measure it before": _fit(
+            start, inputs, targets, rate, epochs + 1
+        )[0][1:],
+    }
+
+
+def _place(model: nn.Module) -> Tensor:
+    """All parameters of a model in one tensor."""
+    return nn.utils.parameters_to_vector(model.parameters()).detach()
+
+
+def _fit(
+    model: nn.Module, inputs, targets, rate: float, epochs: int, old=0.0, clear="first"
+) -> tuple[list[float], nn.Module]:
+    """The losses before each step of gradient descent, and the trained copy of the model."""
+    model, losses = copy.deepcopy(model), []
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, old)
+    for _ in range(epochs):
+        if clear == "first":
+            model.zero_grad()
+        loss = (model(inputs) - targets).square().mean()
+        loss.backward()
+        losses.append(loss.item())
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter -= rate * parameter.grad
+        if clear == "last":
+            model.zero_grad()
+    return losses, model
+
+
+def _expect_losses(losses: object, right: list[float], known: dict[str, list[float]]) -> None:
+    if not isinstance(losses, tuple):
+        expect_type(losses, list, "the first thing returned")
+    expect(
+        not any(isinstance(loss, Tensor) for loss in losses),
+        "the losses are tensors, and each keeps its graph alive: .item() gives the number",
+    )
+    for loss in losses:
+        expect_type(loss, float, "a loss")
+    epochs = f"the list has {len(losses)} losses for {len(right)} epochs"
+    expect(len(losses) == len(right), epochs)
+    grows = "the losses grow without end, because inputs near 170 make the valley too steep"
+    expect(all(map(math.isfinite, losses)), f"{grows}: standardize the heights")
+    reject(losses, right, known)
+    start = f"losses[0] is {losses[0]:.6g}, but the mean squared error of the model you got is"
+    hint = f"{start} {right[0]:.6g}: train it from where it is, on the standardized heights"
+    expect(math.isclose(losses[0], right[0], rel_tol=1e-3), hint)
+    for epoch, (loss, expected) in enumerate(zip(losses, right, strict=True)):
+        hint = f"losses[{epoch}] is {loss:.6g}, expected {expected:.6g}: are the steps those of SGD"
+        right_loss = math.isclose(loss, expected, rel_tol=1e-3)
         expect(
-            found.shape == expected.shape,
-            f"the result has shape {tuple(found.shape)}, expected {tuple(expected.shape)}: one "
-            "row for each of new_heights",
+            right_loss, f"{hint} with learning rate `rate`, and is the std that of heights.std()?"
         )
-        expect(
-            bool(found.isfinite().all()),
-            "the predictions are NaN or infinite: with inputs near 170 the steps are far too "
-            "large, so standardize the heights",
-        )
-        expect(
-            not found.requires_grad, "the predictions require gradients: predict in torch.no_grad()"
-        )
-        expect(
-            not torch.allclose(found, expected.mean().expand_as(found), atol=3)
-            and not torch.allclose(found, weights.mean().expand_as(found), atol=3),
-            "every height gets about the same weight: does the model see the heights, and does "
-            "each target meet its own prediction, (N, 1) with (N, 1)?",
-        )
-        own = (new_heights - new_heights.mean()) / new_heights.std() * heights.std()
-        expect(
-            not torch.allclose(found, own * line[0].float() + weights.mean(), atol=0.5),
-            "standardize new_heights with the mean and std of heights, as in training",
-        )
-        far = (found - expected).abs().max().item()
-        expect(
-            far <= 0.1,
-            f"one prediction is {far:.2f} kg from that of the best line: more epochs, or another "
-            "learning rate?",
-        )
-        expect_close(found, found.float(), "the result")
 
 
 def check_compare_optimizers(answer) -> None:
-    for samples, features, lr, epochs in ((12, 1, 0.05, 20), (9, 3, 0.02, 7)):
+    # How many samples and features, the rates, goal and limit. At 1e9, the loss becomes NaN.
+    cases = (
+        (20, 1, [0.001, 1e9, 0.01, 0.3], 0.2, 200),
+        (15, 3, [3.0, 0.1, 0.03, 1e9], 0.3, 200),
+        (15, 3, [0.1, 0.03], 0.3, None),  # a limit that the slower one just keeps
+        (8, 2, [0.1, 0.01], None, 50),  # a goal that the model has already reached: no step
+    )
+    for samples, features, rates, goal, limit in cases:
         inputs = torch.randn(samples, features)
-        targets = inputs.sum(dim=1, keepdim=True) + 4
+        targets = 2 * inputs.sum(dim=1, keepdim=True) + 4 + 0.2 * torch.randn(samples, 1)
         model = nn.Linear(features, 1)
-        before = copy.deepcopy(model.state_dict())
-        one_more = compare_optimizers(model, inputs, targets, lr, epochs + 1)
-        losses = answer(model, inputs.clone(), targets.clone(), lr, epochs)
+        with torch.no_grad():
+            goal = nn.MSELoss()(model(inputs), targets).item() if goal is None else goal
+        right = compare_optimizers(model, inputs, targets, rates, goal, limit or 200)
+        limit = limit or max(steps for _, steps in right.values())
+        before, shared = _place(model), (inputs, targets, goal, limit)
+        result = answer(model, inputs.clone(), targets.clone(), list(rates), goal, limit)
 
-        expect_type(losses, dict)
-        expect(
-            set(losses) == {"SGD", "Adam"},
-            f'the keys must be "SGD" and "Adam", yours are {list(losses)}',
-        )
-        for name, found in losses.items():
-            expect_type(found, list, f"losses[{name!r}]")
-            expect(
-                len(found) == epochs,
-                f"losses[{name!r}] has {len(found)} losses, expected one for each of the "
-                f"{epochs} epochs",
-            )
-            expect(
-                not any(isinstance(loss, Tensor) for loss in found),
-                f"losses[{name!r}] holds tensors, each with its graph: which method makes a number?",
-            )
-            for loss in found:
-                expect_type(loss, float, f"a loss in losses[{name!r}]")
-        expect(
-            all(torch.equal(model.state_dict()[name], before[name]) for name in before),
-            "`model` itself was trained: train copies of it",
-        )
-
-        def same(found: list[float], expected: list[float]) -> bool:
-            return all(
-                math.isclose(*pair, rel_tol=1e-3, abs_tol=1e-5)
-                for pair in zip(found, expected, strict=True)
-            )
-
-        right = {name: found[:epochs] for name, found in one_more.items()}
-        later = {name: found[1:] for name, found in one_more.items()}
-        expect(
-            not any(same(losses[name], later[name]) for name in right),
-            "those losses are measured after each step: measure before it",
-        )
-        expect(
-            not (same(losses["SGD"], right["Adam"]) and same(losses["Adam"], right["SGD"])),
-            "SGD and Adam are the wrong way round",
-        )
-        for name, found in losses.items():
-            expect(
-                same(found[:1], right[name][:1]),
-                f"losses[{name!r}] starts at {found[0]:.4f}, the model's loss is "
-                f"{right[name][0]:.4f}: start from its parameters",
-            )
-            expect(
-                not same(found, [found[0]] * epochs),
-                f"the losses of {name!r} do not fall at all: does the optimizer get the parameters "
-                "of the copy that predicts?",
-            )
-            expect(
-                same(found[:2], right[name][:2]),
-                f"losses[{name!r}] goes on with {found[1]:.4f} after the first step, expected "
-                f"{right[name][1]:.4f}: is the learning rate passed on, and nothing else?",
-            )
-            expect(
-                same(found, right[name]),
-                f"losses[{name!r}] is right for two epochs and then no longer: are the gradients "
-                "zeroed in each, and is the optimizer made once, before the loop?",
-            )
+        expect_type(result, dict)
+        keys = f'the keys must be "SGD" and "Adam", yours are {list(result)}'
+        expect(set(result) == {"SGD", "Adam"}, keys)
+        expect(torch.equal(_place(model), before), "`model` itself was trained: train copies")
+        found = {name: expect_parts(pair, "rate", "steps") for name, pair in result.items()}
+        swapped = found["SGD"] == right["Adam"] and found["Adam"] == right["SGD"]
+        expect(not swapped or found == right, "SGD and Adam are the wrong way round")
+        for name, (rate, steps) in found.items():
+            best, fewest = right[name]
+            found_one = rate is not None and steps != math.inf
+            missed = f"you found no rate for {name}, but at {best} it takes {fewest} steps"
+            expect(found_one, f"{missed}: does each run begin with a fresh copy of `model`?")
+            expect_type(steps, int, f"the number of steps of {name}")
+            expect(rate in rates, f"{name}'s rate is {rate!r}, expected one of rates, {rates}")
+            _expect_steps(name, rate, steps, model, *shared)
+            faster = f"{name} needs {steps} steps at rate {rate}, but only {fewest} at {best}: try"
+            expect(steps == fewest, f"{faster} every rate with both optimizers")
+            expect(rate == best, f"a tie: {best} comes first in rates, {name}'s rate is {rate}")
 
 
-def _shows(line, losses: list[float]) -> bool:
-    """Whether a curve has these losses, which may have been rounded to float32."""
-    found = [float(y) for y in line.get_ydata()]
-    return len(found) == len(losses) and np.allclose(found, losses, rtol=1e-6, atol=0)
+def _expect_steps(name, rate, steps, model, inputs, targets, goal, limit) -> None:
+    """Whether an optimizer with one rate really needs so many steps."""
+    needed = compare_optimizers(model, inputs, targets, [rate], goal, limit)[name][1]
+    expect(
+        not math.isinf(needed),
+        f"with rate {rate}, {name} isn't there after {limit} steps. Is NaN taken for a success? "
+        "With NaN, `loss > goal` is as False as `loss <= goal`: only the second shows success",
+    )
+    count = f"with rate {rate}, {name} needs {needed} steps, you counted {steps}"
+    hint = "count the steps taken, not the losses measured: a loss at the goal needs no step more"
+    expect(abs(steps - needed) != 1, f"{count}: {hint}")
+    fresh = "does each run begin with a fresh copy of `model`, and clear the gradients every time?"
+    expect(steps == needed, f"{count}: {fresh}")
 
 
-def check_loss_curves(answer) -> None:
+def check_plot_losses(answer) -> None:
     import matplotlib.pyplot as plt
-    from matplotlib.figure import Figure
 
-    cases = [
-        {"SGD": [9.0, 4.0, 2.0, 1.0], "Adam": [9.0, 5.0, 0.5]},
-        {"lr 0.1": [3.0, 0.3, 0.03, 0.01, 0.002]},
-    ]
+    swinging = [9.0, 4.0, 1.02, 0.4, 1.9, 1.03, 0.9, 1.01, 1.0, 1.0]
+    cases = (
+        ([8.0, 4.0, 2.0, 1.0, 0.52, 0.51, 0.5], 0.05),  # falls, and becomes flat
+        (swinging, 0.05),  # crosses its last loss before it becomes flat
+        ([8.0, 1.28, 1.25, 1.2, 1.0], 0.25),  # 1.25 is just near enough
+        ([2.0, 1.0, 3.0, 9.0, 27.0], 0.1),  # rises, and never becomes flat
+        ([3.0, 3.1, 2.9, 3.0], 0.1),  # flat from the start
+    )
     try:
-        for losses in cases:
-            figure = answer(copy.deepcopy(losses))
-            expect_type(figure, Figure)
-            expect(len(figure.axes) == 1, f"the figure has {len(figure.axes)} axes, expected one")
-            axis = figure.axes[0]
-            # Lines without points may be there for the legend or as a grid.
-            lines = [line for line in axis.get_lines() if len(line.get_xdata()) > 0]
-            expect(
-                len(lines) == len(losses),
-                f"the axes has {len(lines)} curves, expected one for each of {list(losses)}",
-            )
-            for name, expected in losses.items():
-                found = [line for line in lines if _shows(line, expected)]
-                expect(
-                    len(found) == 1,
-                    f"no curve shows the losses of {name!r} as they are: {expected}",
-                )
-                epochs = [float(x) for x in found[0].get_xdata()]
-                expect(epochs[0] != 0, "the first epoch is 1, your curve starts at 0")
-                expect(
-                    epochs == list(range(1, len(expected) + 1)),
-                    f"the curve of {name!r} runs over {epochs}, expected the epochs 1, 2, 3, ...",
-                )
-            expect(axis.get_yscale() == "log", "make the y axis logarithmic")
-            expect(
-                "epoch" in axis.get_xlabel().lower(),
-                f'the x label is {axis.get_xlabel()!r}, expected "epoch"',
-            )
-            expect(
-                "loss" in axis.get_ylabel().lower(),
-                f'the y label is {axis.get_ylabel()!r}, expected "loss"',
-            )
-            legend = axis.get_legend() or (figure.legends[0] if figure.legends else None)
-            expect(legend is not None, "there is no legend: give each curve a label, then ask")
-            names = [text.get_text() for text in legend.get_texts()]
-            expect(
-                sorted(names) == sorted(losses),
-                f"the legend says {names}, expected {list(losses)}",
-            )
-            # Which name stands at which curve: by color, as the reader sees it.
-            handles = dict(zip(names, legend.legend_handles, strict=True))
-            for line in lines:
-                name = next(name for name, expected in losses.items() if _shows(line, expected))
-                handle = handles[name]
-                expect(
-                    not hasattr(handle, "get_color") or handle.get_color() == line.get_color(),
-                    f"the legend gives the name {name!r} to another curve",
-                )
+        for losses, tolerance in cases:
+            given = list(losses)
+            figure, epoch = expect_parts(answer(given, tolerance), "the figure", "the epoch")
+            expect(given == losses, "the list of losses changed: leave it as it is")
+            _expect_epoch(epoch, losses, tolerance)
+            axes = getattr(figure, "axes", None)
+            axes = axes if isinstance(axes, list) else [figure]  # an Axes is as good
+            has_axes = bool(axes) and hasattr(axes[0], "get_lines")
+            expect(has_axes, "the first thing returned is not a figure with axes")
+            lines = [line for each in axes for line in each.get_lines()]
+            curves = [list(map(float, line.get_ydata())) for line in lines]
+            shown = [_alike(curve, losses) for curve in curves]
+            expect(any(shown), f"no line shows the losses as they are, in their order: {losses}")
+            epochs = [float(x) for x in lines[shown.index(True)].get_xdata()]
+            numbers = f"the curve is drawn at {epochs}: losses[0] belongs to epoch 0"
+            expect(_alike(epochs, list(range(len(losses)))), numbers)
+            places = [set(map(float, line.get_xdata())) for line in lines]
+            expect({float(epoch)} in places, f"axvline is to draw a line at epoch {epoch}")
+            labeled = any(each.get_xlabel() and each.get_ylabel() for each in axes)
+            expect(labeled, "say what the axes show: give both of them a label")
     finally:
         plt.close("all")
+
+
+def _alike(found: list[float], expected: list[float]) -> bool:
+    close = (math.isclose(*pair, rel_tol=1e-5) for pair in zip(found, expected, strict=False))
+    return len(found) == len(expected) and all(close)
+
+
+def _expect_epoch(epoch: object, losses: list[float], tolerance: float) -> None:
+    import matplotlib.pyplot as plt
+
+    expect_type(epoch, int, "the epoch")
+    figure, right = plot_losses(losses, tolerance)
+    plt.close(figure)
+    last = losses[-1]
+    near = [abs(loss - last) <= tolerance * last for loss in losses]
+    small = [loss <= min(losses) * (1 + tolerance) for loss in losses]
+    still = [abs(a - b) <= tolerance * a for a, b in zip(losses, [*losses[1:], last], strict=True)]
+    known = {
+        "that is the first loss near the last one, but the curve leaves again. It is flat only "
+        "where every later loss is near, too": near.index(True),
+        "count the epochs from 0": right + 1,
+        "that is the last epoch that is not flat": right - 1,
+        "compare each loss with the last one, not with the smallest": small.index(True),
+        "compare each loss with the last one, not with the next": still.index(True),
+    }
+    reject(epoch, right, {f"epoch {epoch}: {hint}": wrong for hint, wrong in known.items()})
+    expect_close(epoch, right, f"for {losses} and tolerance {tolerance}, the epoch")

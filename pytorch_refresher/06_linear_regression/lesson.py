@@ -1,392 +1,382 @@
 """Lesson 06: Linear Regression
 
-A first model, and the loop that trains every model in this course: predict, measure the loss,
-go back through the graph for the gradients, step. The model is a line with two parameters, so
-that each number can be checked by hand, and the end of the training against the exact answer.
+A bicycle courier has written down four deliveries: how far, and how many minutes. How long will
+7 km take? You could draw a line by eye. Here PyTorch finds the line, with the same loop that trains
+the largest networks. But this model has only two parameters, so you can check every number.
 
-    python lesson.py             the whole lesson, then your practice report
-    python lesson.py --practice  the practice report alone
+    python lesson.py             run the lesson, then mark your practice answers
+    python lesson.py --practice  only mark your practice answers
 """
 
+import copy
+import math
 import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
-from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._common import (
+    lesson_arguments,
+    report_practice,
+    save_figure,
+    section,
+    show_error,
+)
 
 import torch
 from torch import Tensor, nn
 
-# Shapes are written in comments with this letter throughout the lesson:
-#   N samples   both the inputs and the targets are columns, (N, 1): one feature, one output
+# Change these as you like. N is the number of deliveries; each has a row of its own.
+DISTANCES = torch.tensor([[1.0], [2.0], [3.0], [4.0]])  # kilometers, (N, 1)
+TIMES = torch.tensor([[6.96], [12.11], [16.77], [22.21]])  # minutes, (N, 1)
+EPOCHS = 500  # how often training goes through the data
+RATE = 0.01  # the learning rate
+SEED = 0  # of the random numbers that every model starts from
 
-EPOCHS = 500
-LEARNING_RATE = 0.01
+
+def four_deliveries() -> None:
+    section("Four deliveries, and a guess")
+
+    # A guess to begin with: 5 minutes per kilometer. How wrong is it?
+    guesses = 5.0 * DISTANCES  # (N, 1)
+    errors = guesses - TIMES
+    for distance, time, guess in torch.cat([DISTANCES, TIMES, guesses], dim=1).tolist():
+        print(f"{distance:g} km took {time:5.2f} minutes, guessed {guess:5.2f}")
+
+    # To compare guesses, we need one number: the loss. Squaring makes errors in both directions
+    # count, and large ones count most.
+    print(f"{(errors**2).mean() = :.4f}   the mean squared error")
+    print(f"{nn.MSELoss()(guesses, TIMES) = :.4f}   PyTorch's name for it")
+    print(f"{nn.L1Loss()(guesses, TIMES) = :.4f}   the mean absolute error: see section 8")
+
+    # The most common mistake: targets of shape (N,) broadcast against predictions of (N, 1) to
+    # (N, N). Each guess is compared with every delivery. The result looks like any other loss.
+    flat = TIMES.flatten()  # (N,)
+    print(f"{(guesses - flat).shape = }, {((guesses - flat) ** 2).mean() = :.4f}")
+    with show_error("nn.MSELoss()(guesses, flat)"), warnings.catch_warnings():
+        warnings.simplefilter("error")  # PyTorch only warns. For once, let a warning be an error.
+        nn.MSELoss()(guesses, flat)
 
 
 class LinearRegression(nn.Module):
     """A line: inputs (N, 1) to predictions (N, 1)."""
 
     def __init__(self) -> None:
-        super().__init__()  # prepares the module to collect the parameters assigned below
+        super().__init__()  # first, or the module can't register the layer that follows
         self.linear = nn.Linear(1, 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.linear(inputs)
 
 
-def train(
-    model: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
-    optimizer: torch.optim.Optimizer,
-    epochs: int,
-    print_every: int | None = None,
-) -> list[float]:
-    """Train on all samples at once, `epochs` times. inputs and targets: (N, 1).
-
-    Returns the mean squared error of each epoch, measured before its step.
-    """
-    loss_function = nn.MSELoss()
-    losses = []
-    for epoch in range(epochs):
-        optimizer.zero_grad()  # gradients accumulate: start from none
-        predictions = model(inputs)  # (N, 1)
-        loss = loss_function(predictions, targets)
-        loss.backward()  # fills .grad of each parameter
-        optimizer.step()  # moves each parameter against its gradient
-        losses.append(loss.item())  # the number alone: the tensor would keep its graph alive
-        if print_every and epoch % print_every == 0:
-            print(f"epoch {epoch:>3}: loss {loss.item():.4f}")
-    return losses
+def new_model() -> LinearRegression:
+    """A model that starts at the same random numbers every time, so comparisons are fair."""
+    torch.manual_seed(SEED)
+    return LinearRegression()
 
 
-def four_deliveries() -> tuple[Tensor, Tensor]:
-    section("Four deliveries, and a guess at the line")
-
-    # Four deliveries by bicycle: how far in kilometers, how long in minutes. Each is a row.
-    distances = torch.tensor([[1.0], [2.0], [3.0], [4.0]])  # (N, 1)
-    times = torch.tensor([[6.96], [12.11], [16.77], [22.21]])  # (N, 1)
-    print(f"{distances.shape = }, {times.shape = }")
-
-    # Guess: time = 5 * distance. How wrong is it? The mean squared error, one row at a time:
-    weight, bias = 5.0, 0.0
-    total = 0.0
-    for distance, time in zip(distances.flatten().tolist(), times.flatten().tolist(), strict=True):
-        error = weight * distance + bias - time
-        total += error**2
-        print(f"{distance:.0f} km took {time:5.2f} min, guessed {weight * distance + bias:5.2f}")
-    by_loop = total / len(distances)
-
-    # The same as one tensor expression, and as PyTorch's own loss function.
-    predictions = weight * distances + bias  # (N, 1)
-    by_tensor = ((predictions - times) ** 2).mean()
-    loss_function = nn.MSELoss()
-    print(f"{by_loop = :.4f}, {by_tensor = :.4f}, {loss_function(predictions, times) = :.4f}")
-    torch.testing.assert_close(loss_function(predictions, times), by_tensor)
-    torch.testing.assert_close(by_tensor.item(), by_loop, rtol=1e-4, atol=0)
-
-    # Each guess is about 2 minutes short, whatever the distance: the line must start higher.
-
-    # The mistake most often made here: targets of shape (4,) broadcast against predictions of
-    # (4, 1) to 16 differences. The loss is a plausible number that means nothing, and PyTorch
-    # only warns.
-    flat = times.squeeze(1)
-    print(f"{predictions.shape = }, {flat.shape = }, {(predictions - flat).shape = }")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        meaningless = loss_function(predictions, flat)
-    print(f"{meaningless = :.4f}")
-    print(f"PyTorch warns: {str(caught[0].message).split('. ')[0]}.")
-    assert meaningless > 10 * by_tensor
-    return distances, times
+def weight_and_bias(model: nn.Module) -> Tensor:
+    """A copy of a line's two parameters in one tensor, (2,)."""
+    return nn.utils.parameters_to_vector(model.parameters()).detach()
 
 
-def a_line_is_a_layer() -> None:
-    section("nn.Linear: a line as a layer")
+def minutes(model: nn.Module, distance: float) -> float:
+    """What the model predicts for one distance."""
+    with torch.no_grad():  # we only ask, so there is nothing to record
+        return model(torch.tensor([[distance]])).item()
 
-    # One feature in, one number out: nn.Linear(1, 1) holds a weight and a bias.
+
+def a_line_as_a_model() -> None:
+    section("nn.Linear and nn.Module: a line as a model")
+
+    # A layer with one number in and one number out is a line. Its slope is called weight, and its
+    # height at 0 is called bias. Both are random at first.
+    torch.manual_seed(SEED)
     layer = nn.Linear(1, 1)
-    inputs = torch.tensor([[2.0], [4.0]])  # (2, 1): two samples of one feature
+    inputs = torch.tensor([[2.0], [4.0]])  # (2, 1): two samples with one feature each
     print(f"{layer.weight = }")
     print(f"{layer.bias = }")
-    print(f"layer(inputs) =\n{layer(inputs)}")
+    print(f"{layer(inputs) = }")
+    print(f"{torch.allclose(layer(inputs), inputs @ layer.weight.T + layer.bias) = }")
 
-    # Both start at random numbers. Both are nn.Parameter: tensors whose requires_grad is True
-    # without asking, unlike the tensors that you create.
-    assert isinstance(layer.weight, nn.Parameter) and layer.weight.requires_grad
-    assert not inputs.requires_grad
-
-    # What the layer computes: each row of inputs times the weight, plus the bias.
-    for row, prediction in zip(inputs, layer(inputs), strict=True):
-        assert torch.isclose(layer.weight[0, 0] * row[0] + layer.bias[0], prediction[0])
-    torch.testing.assert_close(layer(inputs), inputs @ layer.weight.T + layer.bias)
-    print("layer(inputs) is inputs @ weight.T + bias: yes")
-
-    # More features in and more numbers out change the shapes, not the formula. The weight has
-    # one row for each output.
+    # More features in, more numbers out: other shapes, the same formula.
     wide = nn.Linear(3, 2)
-    print(f"{wide.weight.shape = }, {wide.bias.shape = }, {wide(torch.ones(5, 3)).shape = }")
+    print(f"{wide.weight.shape = }, {wide(torch.ones(5, wide.in_features)).shape = }")
 
-
-def a_model_of_your_own() -> None:
-    section("nn.Module: a model of your own")
-
-    # A model is a class with its layers in __init__ and the way through them in forward.
-    model = LinearRegression()
+    # A model is a class that makes its layers in __init__ and says in forward() what to do with
+    # them. It finds their parameters by itself. Call model(inputs), which calls forward().
+    model = new_model()
     print(model)
-
-    # What is assigned to self is registered, and the model finds all of its parameters.
     for name, parameter in model.named_parameters():
         print(f"{name:<13} {tuple(parameter.shape)}, {parameter.requires_grad = }")
 
-    # Call the model, not forward: the call also does what else PyTorch attaches to a module.
-    inputs = torch.tensor([[2.0], [4.0]])
-    torch.testing.assert_close(model(inputs), model.linear(inputs))
-    print(f"{model(inputs).shape = }")
 
-    class Forgetful(nn.Module):
-        def __init__(self) -> None:
-            self.linear = nn.Linear(1, 1)  # without super().__init__() first
-
-    try:
-        Forgetful()
-    except AttributeError as error:
-        print(f"Without super().__init__(): {error}")
-    else:
-        raise AssertionError("a module took a layer before it was ready")
-
-
-def one_step_by_hand(distances: Tensor, times: Tensor) -> None:
+def one_step() -> None:
     section("One step, by hand and by the optimizer")
 
-    model = LinearRegression()
-    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-    weight, bias = model.linear.weight.item(), model.linear.bias.item()
-
-    # Predict, measure, go back: after backward() each parameter has its gradient.
-    loss = nn.MSELoss()(model(distances), times)
+    # SGD, stochastic gradient descent, is the step of lesson 05 for every parameter it is given:
+    # parameter -= learning rate * gradient.
+    model = new_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+    start = weight_and_bias(model)
+    loss = nn.MSELoss()(model(DISTANCES), TIMES)
     loss.backward()
 
-    # The loss is mean((w x + b - y)^2). Its derivatives by w and by b are
-    # mean(2 (w x + b - y) x) and mean(2 (w x + b - y)).
-    errors = weight * distances + bias - times  # (N, 1)
-    weight_gradient = (2 * errors * distances).mean()
-    bias_gradient = (2 * errors).mean()
-    print(f"by hand:     weight {weight_gradient:.4f}, bias {bias_gradient:.4f}")
-    print(
-        f"by backward: weight {model.linear.weight.grad.item():.4f}, "
-        f"bias {model.linear.bias.grad.item():.4f}"
-    )
-    torch.testing.assert_close(model.linear.weight.grad[0, 0], weight_gradient)
-    torch.testing.assert_close(model.linear.bias.grad[0], bias_gradient)
+    # The loss is mean(errors ** 2). If the bias grows, every error grows just as fast. If the
+    # weight grows, each error grows as fast as its distance says. So, by the chain rule:
+    errors = start[0] * DISTANCES + start[1] - TIMES  # (N, 1)
+    gradient = torch.stack([(2 * errors * DISTANCES).mean(), (2 * errors).mean()])
+    print(f"gradient by hand         {gradient}")
+    print(f"gradient by backward()   {model.linear.weight.grad}, {model.linear.bias.grad}")
 
-    # SGD, stochastic gradient descent, is lesson 05's step downhill for every parameter:
-    # parameter = parameter - learning rate * gradient.
     optimizer.step()
-    torch.testing.assert_close(
-        model.linear.weight[0, 0].detach(), weight - LEARNING_RATE * weight_gradient
-    )
-    torch.testing.assert_close(model.linear.bias[0].detach(), bias - LEARNING_RATE * bias_gradient)
-    after = nn.MSELoss()(model(distances), times)
-    print(f"loss before the step {loss.item():.2f}, after it {after.item():.2f}")
-    assert after < loss
+    print(f"new weight and bias      {start - RATE * gradient}   by hand")
+    print(f"after optimizer.step()   {weight_and_bias(model)}")
+    print(f"loss before {loss:.1f}, after {nn.MSELoss()(model(DISTANCES), TIMES):.1f}")
 
 
-def train_the_model(distances: Tensor, times: Tensor) -> LinearRegression:
+def train(
+    model: nn.Module,
+    loss_function: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    inputs: Tensor,
+    targets: Tensor,
+    epochs: int,
+) -> list[float]:
+    """Train on all samples at once, `epochs` times; returns the loss before each step."""
+    losses = []
+    for _ in range(epochs):
+        optimizer.zero_grad()  # clear the old gradients, because backward() adds to them
+        predictions = model(inputs)  # (N, 1)
+        loss = loss_function(predictions, targets)  # how wrong are they?
+        loss.backward()  # which way is uphill, for every parameter?
+        optimizer.step()  # a small step the other way
+        losses.append(loss.item())  # the number only: the tensor would keep its graph alive
+    return losses
+
+
+def train_the_model() -> LinearRegression:
     section("The training loop")
 
-    # The loop stands in train(), near the top of this file: five lines that are the same for
-    # a line and for a transformer. Here it runs 500 epochs, each on all four deliveries.
-    torch.manual_seed(0)
-    model = LinearRegression()
-    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-    train(model, distances, times, optimizer, EPOCHS, print_every=50)
+    # The loop is train(), just above. It is the same for a line and for a transformer.
+    model = new_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+    losses = train(model, nn.MSELoss(), optimizer, DISTANCES, TIMES, EPOCHS)
+    for epoch in range(0, EPOCHS, 50):
+        print(f"epoch {epoch:>3}: loss {losses[epoch]:.4f}")
+    print(f"{minutes(model, 7.0) = :.1f}")
 
-    print(f"after {EPOCHS} epochs: time = {model.linear.weight.item():.3f} * distance", end=" ")
-    print(f"+ {model.linear.bias.item():.3f}")
-
-    # To use the model, predict without keeping a graph. 7 km was not in the data.
-    with torch.no_grad():
-        print(f"{model(torch.tensor([[7.0]])).item() = :.1f} minutes for 7 km")
+    # Clearing last works, too: all that matters is that no old gradient is left when backward()
+    # comes. First is safer, because something may have been left from before the loop.
+    other = new_model()
+    optimizer = torch.optim.SGD(other.parameters(), lr=RATE)
+    for _ in range(EPOCHS):
+        nn.MSELoss()(other(DISTANCES), TIMES).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    print(f"{torch.equal(other.linear.weight, model.linear.weight) = }   cleared last, not first")
     return model
 
 
-def against_the_exact_answer(model: LinearRegression, distances: Tensor, times: Tensor) -> None:
-    section("How near did it come? The exact answer")
-
-    # For a line, and for few other models, the best parameters can be computed at once: least
-    # squares. A column of ones gives the bias its place: [x, 1] @ [w, b] = w x + b.
-    columns = torch.cat([distances, torch.ones_like(distances)], dim=1)  # (N, 2)
-    weight, bias = torch.linalg.lstsq(columns, times).solution.flatten()
-    least = nn.MSELoss()(weight * distances + bias, times)
-    print(f"exact:             weight {weight:.4f}, bias {bias:.4f}, loss {least:.5f}")
-
-    with torch.no_grad():
-        loss = nn.MSELoss()(model(distances), times)
-    print(
-        f"after  500 epochs: weight {model.linear.weight.item():.4f}, "
-        f"bias {model.linear.bias.item():.4f}, loss {loss:.5f}"
-    )
-    # Near, and not there: the loss is within 5% of the least, the bias still off by 0.07.
-    assert least <= loss < 1.05 * least
-
-    # Four times as many epochs get there. Few problems have such an answer to compare with; the
-    # loop is for all the others.
-    torch.manual_seed(0)
-    patient = LinearRegression()
-    optimizer = torch.optim.SGD(patient.parameters(), lr=LEARNING_RATE)
-    loss = train(patient, distances, times, optimizer, 4 * EPOCHS)[-1]
-    print(
-        f"after 2000 epochs: weight {patient.linear.weight.item():.4f}, "
-        f"bias {patient.linear.bias.item():.4f}, loss {loss:.5f}"
-    )
-    torch.testing.assert_close(patient.linear.weight[0, 0].detach(), weight, rtol=0, atol=1e-3)
-    torch.testing.assert_close(patient.linear.bias[0].detach(), bias, rtol=0, atol=1e-3)
+def curvatures(inputs: Tensor) -> Tensor:
+    """How strongly the loss bends in its flattest and its steepest direction, (2,)."""
+    columns = torch.cat([inputs, torch.ones_like(inputs)], dim=1)  # (N, 2)
+    return torch.linalg.eigvalsh(2 * columns.T @ columns / len(columns))
 
 
-def learning_rates(distances: Tensor, times: Tensor) -> dict[str, list[float]]:
-    section("The learning rate: too small, right, too large")
+def against_the_exact_answer(model: LinearRegression) -> None:
+    section("How close did it come? The exact answer")
 
-    def losses_with(
-        inputs: Tensor, lr: float, momentum: float = 0.0, epochs: int = 200
-    ) -> list[float]:
-        torch.manual_seed(0)  # the same start for each, or the comparison is not fair
-        model = LinearRegression()
-        optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
-        return train(model, inputs, times, optimizer, epochs)
+    # For a line there is a formula for the best parameters, called least squares. A column of ones
+    # makes room for the bias: [distance, 1] @ [weight, bias] = weight * distance + bias.
+    columns = torch.cat([DISTANCES, torch.ones_like(DISTANCES)], dim=1)  # (N, 2)
+    exact = torch.linalg.lstsq(columns, TIMES).solution.flatten()  # (2,)
 
-    # From 0.12 on each step lands further up the other side of the valley than it started.
-    curves = {f"lr {lr}": losses_with(distances, lr) for lr in (0.001, 0.01, 0.1, 0.12)}
-    for name, losses in curves.items():
-        print(f"{name:<9} loss at first {losses[0]:.1f}, at the end {losses[-1]:.4f}")
-    assert curves["lr 0.1"][-1] < curves["lr 0.01"][-1] < curves["lr 0.001"][-1]
-    assert curves["lr 0.12"][-1] > curves["lr 0.12"][0]
+    def show(name: str, place: Tensor) -> None:
+        loss = nn.MSELoss()(columns @ place.unsqueeze(1), TIMES)
+        away = torch.linalg.vector_norm(place - exact)
+        print(f"{name:<17} {place[0]:.4f}  {place[1]:.4f}  {loss:.5f}  {away:.4f}")
 
-    # Which rate is too large depends on the data. In meters the inputs are 1000 times as
-    # large, the gradient by the weight too, and 0.01 runs off to infinity and then to NaN.
-    meters = losses_with(1000 * distances, 0.01, epochs=12)
-    print("in meters, lr 0.01: losses", ", ".join(f"{loss:.1e}" for loss in meters))
-    assert not torch.tensor(meters[-1]).isfinite()
+    print(f"{'':<17} weight  bias    loss     distance from exact")
+    show("exact", exact)
+    model = copy.deepcopy(model)  # train a copy on; the original stays as it is
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+    show(f"after {EPOCHS} epochs", weight_and_bias(model))
+    train(model, nn.MSELoss(), optimizer, DISTANCES, TIMES, EPOCHS)
+    show(f"after {2 * EPOCHS} epochs", weight_and_bias(model))
 
-    # The cure is to standardize: subtract the mean, divide by the std. Then rates like these
-    # suit most data, whatever its unit.
-    for name, inputs in (("kilometers", distances), ("meters", 1000 * distances)):
-        standardized = (inputs - inputs.mean()) / inputs.std()
-        losses = losses_with(standardized, 0.1)
-        print(f"{name}, standardized, lr 0.1: loss at the end {losses[-1]:.4f}")
-        assert losses[-1] < curves["lr 0.01"][-1]
+    # Why so slow at the end? Raise the weight a bit, lower the bias a bit, and the line hardly
+    # changes where the deliveries are. In that direction the valley is nearly flat, and each epoch
+    # leaves 1 - rate * curvature of the distance, wherever you start.
+    flattest, steepest = curvatures(DISTANCES).tolist()
+    print(f"curvature: {flattest:.3f} in the flattest direction, {steepest:.2f} in the steepest")
+    left = 1 - RATE * flattest
+    print(f"each epoch leaves {left:.4f} of the distance, {EPOCHS} epochs {left**EPOCHS:.3f}")
 
-    # Another optimizer is one line, too. Momentum adds up steps that agree in direction.
-    curves["lr 0.01, momentum 0.9"] = losses_with(distances, 0.01, momentum=0.9)
-    print(f"momentum 0.9, lr 0.01: loss at the end {curves['lr 0.01, momentum 0.9'][-1]:.4f}")
+
+def losses_with(make_optimizer, rate: float, inputs: Tensor = DISTANCES, epochs=100) -> list[float]:
+    """The losses of a training that starts where all others start."""
+    model = new_model()
+    optimizer = make_optimizer(model.parameters(), lr=rate)
+    return train(model, nn.MSELoss(), optimizer, inputs, TIMES, epochs)
+
+
+def learning_rates() -> dict[str, list[float]]:
+    section("How large a step? The learning rate")
+
+    curves = {}
+    for rate in (0.01, 0.1, 0.13):
+        losses = losses_with(torch.optim.SGD, rate)
+        curves[f"SGD, rate {rate}"] = losses
+        print(f"rate {rate:<6} first loss {losses[0]:.1f}, last loss {losses[-1]:.4g}")
+
+    # The steepest direction sets the limit. In it, each step leaves 1 - rate * curvature of the
+    # distance, and beyond 2 / curvature that is below -1: it lands farther away on the other side.
+    # The limit depends on the unit! In meters the valley is a million times as steep.
+    standardized = (DISTANCES - DISTANCES.mean()) / DISTANCES.std()
+    units = {"kilometers": DISTANCES, "meters": 1000 * DISTANCES, "standardized": standardized}
+    for name, inputs in units.items():
+        print(f"{name:<12} rates must stay below {2 / curvatures(inputs)[1]:.2g}")
+
+    meters = losses_with(torch.optim.SGD, RATE, units["meters"], epochs=12)
+    print("in meters:", ", ".join(f"{loss:.0e}" for loss in meters))
+
+    # Standardized inputs have mean 0 and standard deviation 1 in any unit, and the valley becomes
+    # round: no direction is much flatter than the other, so nothing is slow.
+    print(f"{curvatures(standardized) = }")
+    losses = losses_with(torch.optim.SGD, 0.3, standardized, epochs=30)
+    print(f"standardized, rate 0.3: last loss {losses[-1]:.4f} after {len(losses)} epochs")
     return curves
 
 
-def keep_the_model(model: LinearRegression, distances: Tensor) -> None:
+def optimizers() -> dict[str, list[float]]:
+    section("Which optimizer? Each at its own best rate")
+
+    # Momentum keeps 0.9 of the last step, like a ball that rolls on. Steps in one direction add up
+    # to 1 + 0.9 + 0.81 + ... = 10 times the rate: compare momentum at 0.001 with SGD at 0.01.
+    # Adam divides each gradient by its usual size: a parameter moves by about `rate`, however steep.
+    candidates = {
+        "SGD": torch.optim.SGD,
+        "momentum": partial(torch.optim.SGD, momentum=0.9),
+        "Adam": torch.optim.Adam,
+    }
+    rates = (0.001, 0.01, 0.1, 1.0)
+    curves = {}
+    print(f"{'last loss':<10}" + "".join(f"{f'rate {rate}':>12}" for rate in rates) + "   best")
+    for name, make_optimizer in candidates.items():
+        all_losses = [losses_with(make_optimizer, rate) for rate in rates]
+        # NaN is neither smaller nor larger than anything, so count it as infinite.
+        ends = [math.inf if math.isnan(losses[-1]) else losses[-1] for losses in all_losses]
+        best = ends.index(min(ends))
+        curves[f"{name}, rate {rates[best]}"] = all_losses[best]
+        print(f"{name:<10}" + "".join(f"{end:>12.4g}" for end in ends) + f"   {rates[best]}")
+    return curves  # don't compare within a column: at a shared rate, the rate decides who wins
+
+
+def one_flat_tire() -> None:
+    section("Which loss? One flat tire")
+
+    # A fifth delivery: 3 km in 60 minutes, because of a flat tire. Squared, its error outweighs
+    # all others, so the line bends to it. With the absolute error it pulls no harder than they do.
+    distances = torch.cat([DISTANCES, torch.tensor([[3.0]])])
+    times = torch.cat([TIMES, torch.tensor([[60.0]])])
+    for loss_function in (nn.MSELoss(), nn.L1Loss()):
+        model = new_model()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.3)
+        train(model, loss_function, optimizer, distances, times, epochs=200)
+        print(f"{loss_function}: {minutes(model, 7.0) = :.1f}")
+
+
+def keep_the_model(model: LinearRegression) -> None:
     section("Keeping what was learned: state_dict")
 
-    # All that training has found is in the parameters: a dictionary of tensors by name.
+    # All that training has found is in the parameters. The state_dict names them.
     for name, tensor in model.state_dict().items():
         print(f"{name:<13} {tensor}")
 
-    # Save the dictionary, not the model: the class stays in your code. weights_only lets the
-    # file hold tensors and nothing that could run.
+    # Save that dictionary, not the model: the class is in your code already. weights_only makes
+    # sure that the file holds tensors, and nothing that could run.
+    loaded = LinearRegression()  # starts at other random numbers
+    print(f"{torch.equal(loaded(DISTANCES), model(DISTANCES)) = }   before loading")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "deliveries.pt"
         torch.save(model.state_dict(), file)
-        loaded = LinearRegression()  # starts at other random numbers
-        assert not torch.equal(loaded(distances), model(distances))
         loaded.load_state_dict(torch.load(file, weights_only=True))
-    print(f"{torch.equal(loaded(distances), model(distances)) = }")
-    assert torch.equal(loaded(distances), model(distances))
+    print(f"{torch.equal(loaded(DISTANCES), model(DISTANCES)) = }    after loading")
 
 
-def pictures(
-    model: LinearRegression, curves: dict[str, list[float]], distances: Tensor, times: Tensor
-) -> None:
-    section("The line, and the way to it")
-    from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, PURPLE, RED, SKY
+def draw_line_and_losses(model: LinearRegression, losses: dict[str, list[float]]) -> None:
+    from pytorch_refresher._common.figures import curves
 
     import matplotlib.pyplot as plt
 
-    torch.manual_seed(0)
-    young = LinearRegression()  # starts where the trained model started
-    optimizer = torch.optim.SGD(young.parameters(), lr=LEARNING_RATE)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    ends = torch.tensor([[0.0], [5.0]])
-    with torch.no_grad():
-        left.plot(ends.numpy(), young(ends).numpy(), ":", color=SKY, label="untrained")
-    train(young, distances, times, optimizer, epochs=5)
-    with torch.no_grad():
-        left.plot(ends.numpy(), young(ends).numpy(), "--", color=ORANGE, label="after 5 epochs")
-        left.plot(ends.numpy(), model(ends).numpy(), color=BLUE, label="after 500 epochs")
-    left.plot(distances.numpy(), times.numpy(), "o", color=RED, label="deliveries")
-    left.set(title="The line finds the data", xlabel="distance in km", ylabel="time in minutes")
-    left.legend()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 
-    # The blue curve is how the training began that drew the blue line.
-    colors = (SKY, BLUE, GREEN, RED, PURPLE)
-    styles = (":", "-", "--", "-", "-.")
-    for (name, curve), color, style in zip(curves.items(), colors, styles, strict=True):
-        right.plot(range(1, len(curve) + 1), curve, style, color=color, label=name)
-    right.set(
-        title="Small rates crawl, 0.12 runs away",
-        xlabel="epoch",
-        ylabel="loss (mean squared error)",
-        yscale="log",
-        ylim=(0.01, 200_000),
-    )
-    right.yaxis.set_major_formatter("{x:g}")
-    right.grid(alpha=0.3)
-    right.legend(loc="upper right", ncols=2)
+    # Left: the line before training, after five epochs, and at the end.
+    end, young = DISTANCES.max().item() + 1, new_model()
+    lines = {"before training": [minutes(young, 0.0), minutes(young, end)]}
+    optimizer = torch.optim.SGD(young.parameters(), lr=RATE)
+    train(young, nn.MSELoss(), optimizer, DISTANCES, TIMES, epochs=5)
+    lines["after 5 epochs"] = [minutes(young, 0.0), minutes(young, end)]
+    lines[f"after {EPOCHS} epochs"] = [minutes(model, 0.0), minutes(model, end)]
+    left.plot(DISTANCES.flatten().tolist(), TIMES.flatten().tolist(), "ko", label="deliveries")
+    curves(left, lines, (0, end), title="The line finds the data", xlabel="km", ylabel="minutes")
+
+    # Right: the loss, from the same start. Momentum overshoots and comes back, again and again.
+    curves(right, losses, title="Same start, different steps", xlabel="epoch", ylabel="loss")
+    right.set(yscale="log", ylim=(0.01, 1e5))
+    right.yaxis.set_major_formatter("{x:g}")  # 0.01, and not 10 with a small -2 above it
+    right.minorticks_off()
     save_figure(figure, "fitted_line")
 
 
 # -----------------------------------------------------------------------------------------
-# Practice problems. Replace each `raise NotImplementedError` with your answer and run this
-# file again. solutions.py has one answer to each, and the checks that mark yours.
+# Practice. Replace each `raise NotImplementedError` with your answer, then run this file with
+# --practice: it marks your answers and tells you what to look at next.
 # -----------------------------------------------------------------------------------------
 
 
-def predicted_weights(heights: Tensor, weights: Tensor, new_heights: Tensor) -> Tensor:
-    """Problem 1. Train linear regression on another dataset: weight from height.
+def train_and_predict(
+    model: nn.Module, heights: Tensor, weights: Tensor, unseen: Tensor, rate: float, epochs: int
+) -> tuple[list[float], Tensor]:
+    """Problem 1 (medium, 20 minutes). Write the training loop: people's weight from their height.
 
-    heights: (N, 1) in centimeters, weights: (N, 1) in kilograms, new_heights: (M, 1) in
-    centimeters; all float32. Train a model on heights and weights, and return what it predicts
-    for new_heights: an (M, 1) tensor that does not require gradients. It may differ from the
-    prediction of the exact least-squares line by 0.1 kg. Heights near 170 need the cure of
-    section 7.
+    heights: (N, 1) and unseen: (M, 1), in centimeters; weights: (N,), in kilograms; all float32.
+    model: a line, inputs (N, 1) to predictions (N, 1). Train it from where it is. It may still
+    hold gradients of something else, which must not count.
+    Standardize the heights with their mean() and std(), and train on them for `epochs` epochs:
+    torch.optim.SGD with learning rate `rate`, mean squared error, all people at once.
+    Return the losses, a list with one float per epoch, measured before its step, and what the
+    trained model predicts for the unseen heights: an (M, 1) tensor without a graph.
     """
     raise NotImplementedError
 
 
 def compare_optimizers(
-    model: nn.Module, inputs: Tensor, targets: Tensor, lr: float, epochs: int
-) -> dict[str, list[float]]:
-    """Problem 2. Compare how fast SGD and Adam converge.
+    model: nn.Module, inputs: Tensor, targets: Tensor, rates: list[float], goal: float, limit: int
+) -> dict[str, tuple[float, int]]:
+    """Problem 2 (medium, 20 minutes). Which is faster, SGD or Adam, each at its own best rate?
 
-    torch.optim.Adam is another optimizer, which gives each parameter a step length of its own;
-    it is made and used as SGD is. Train two copies of `model`, so that both start from the
-    same parameters and `model` itself stays as it was: copy.deepcopy(model), from Python's
-    module copy, makes one. Train one with torch.optim.SGD and one with torch.optim.Adam, both
-    with learning rate `lr` and otherwise their defaults, for `epochs` epochs on all samples at
-    once with nn.MSELoss. inputs: (N, features), targets: (N, 1). Return a dictionary with the
-    keys "SGD" and "Adam", each with a list of `epochs` floats: the losses, each measured before
-    its epoch's step.
+    inputs: (N, features), targets: (N, 1). A run starts from the parameters of `model`, which must
+    stay as they are: train copies, made with copy.deepcopy(model). It takes steps on all samples at
+    once, until the mean squared error is at most `goal`. It fails if it isn't there after `limit`
+    steps; with a large rate, the loss may even become NaN.
+    Return {"SGD": (rate, steps), "Adam": (rate, steps)}: of `rates`, the one that takes the fewest
+    steps (the first of them in a tie), and how many. Use torch.optim.SGD and torch.optim.Adam with
+    no other options. Each of them gets there with at least one of the rates.
     """
     raise NotImplementedError
 
 
-def loss_curves(losses: dict[str, list[float]]):
-    """Problem 3. Plot the loss over the epochs.
+def plot_losses(losses: list[float], tolerance: float):
+    """Problem 3 (easy, 15 minutes). Plot a loss curve, and mark where it becomes flat.
 
-    losses: for each name the losses of its epochs; the lists may differ in length. Return a
-    matplotlib figure with one axes: for each name a curve (axis.plot) of its losses over the
-    epochs 1, 2, 3, ...; a logarithmic y axis; the x label "epoch" and the y label "loss"; and
-    a legend with the names.
+    losses: one finite loss per epoch, from epoch 0 on; they may fall, rise or swing. The curve is
+    flat as soon as all losses from there on differ from the last one by at most
+    tolerance * last loss. Return (figure, epoch): a matplotlib figure with the losses over the
+    epochs as a line, that epoch as a vertical line (axvline) and labeled axes; and the epoch.
     """
     raise NotImplementedError
 
@@ -394,15 +384,15 @@ def loss_curves(losses: dict[str, list[float]]):
 def main() -> None:
     arguments = lesson_arguments(__file__)
     if not arguments.practice:
-        distances, times = four_deliveries()
-        a_line_is_a_layer()
-        a_model_of_your_own()
-        one_step_by_hand(distances, times)
-        model = train_the_model(distances, times)
-        against_the_exact_answer(model, distances, times)
-        curves = learning_rates(distances, times)
-        keep_the_model(model, distances)
-        pictures(model, curves, distances, times)
+        four_deliveries()
+        a_line_as_a_model()
+        one_step()
+        model = train_the_model()
+        against_the_exact_answer(model)
+        losses = learning_rates() | optimizers()
+        one_flat_tire()
+        keep_the_model(model)
+        draw_line_and_losses(model, losses)
     report_practice(__file__)
 
 
