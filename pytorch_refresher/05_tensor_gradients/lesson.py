@@ -102,8 +102,8 @@ def many_inputs_one_backward() -> None:
     (weights**2).sum().backward()
     print(f"{weights.grad = }")
 
-    # backward() has to start from a single number. That is one reason why a loss always ends in
-    # a sum or a mean.
+    # backward() has to start from a single number. That is one reason why a loss over many
+    # samples ends in a sum or a mean.
     with show_error("backward() on three numbers"):
         (weights**2).backward()
 

@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from pytorch_refresher._common.marking import expect, expect_parts, expect_type, reject
+from pytorch_refresher._common.marking import NotYet, expect, expect_parts, expect_type, reject
 
 import numpy as np
 from PIL import Image
@@ -97,6 +97,8 @@ def _expect_an_end(dataset: Dataset, length: int) -> None:
     expect(found == length, f"len() of the dataset is {found}, expected {length}")
     try:
         goes_on = len(list(itertools.islice(dataset, length + 1))) > length
+    except NotYet:
+        raise  # the transform has seen something that isn't right
     except Exception as error:
         kind = type(error).__name__
         expect(False, f"a `for` loop over it ends in {kind}: raise IndexError beyond the end")

@@ -43,7 +43,7 @@ LOADED = 240  # flowers that are opened to compare lazy and eager: all of the bu
 SHOWN = 10  # flowers in the figure, each of another class
 OFFERED = 60  # flowers in the archive that the lesson downloads
 SECONDS = (5, 10)  # how long a download waits for a connection, and then for the next bytes
-CHUNK = 65_536  # bytes that a download has in hand at a time
+CHUNK = 65_536  # how many bytes a download reads at a time
 
 
 def two_questions(folder: Path) -> None:
@@ -59,9 +59,9 @@ def two_questions(folder: Path) -> None:
     names = sorted(path.name for path in (folder / "jpg").iterdir())
     print(f"{len(names):,} files from {names[0]} to {names[-1]}")
 
-    # ... and a matrix in a file of MATLAB's, which SciPy reads as a NumPy array. Its single row
+    # ... and a matrix in a MATLAB file, which SciPy reads as a NumPy array. Its single row
     # holds the labels: for each image, the number of its class, the kind of flower it shows.
-    labels = loadmat(folder / "imagelabels.mat")["labels"]
+    labels = loadmat(str(folder / "imagelabels.mat"))["labels"]
     print(f"{labels.shape = }, {labels[0, :8].tolist() = }")
 
     # Could we put all the images into a list? On disk, a JPEG file is compressed. In memory, each
@@ -114,7 +114,7 @@ class OxfordFlowersDataset(Dataset):
 
         self.folder = Path(folder)
         # The file counts classes from 1, but PyTorch's losses count from 0.
-        self.labels = loadmat(self.folder / "imagelabels.mat")["labels"][0] - 1
+        self.labels = loadmat(str(self.folder / "imagelabels.mat"))["labels"][0] - 1
         # Image 0 is image_00001.jpg. We build the names and don't list the folder: if a file were
         # missing there, every later image would silently get its neighbor's label.
         names = [f"image_{idx + 1:05d}.jpg" for idx in range(len(self.labels))]
@@ -164,7 +164,7 @@ def lazy_and_eager(folder: Path) -> None:
     section("Lazy or eager?")
 
     # Lazy, as above: it knows where the images are, and opens none.
-    # (`lambda:` wraps it into a function, so that `measured` can start its clock first.)
+    # (`lambda:` wraps it in a function, so that `measured` can start its clock first.)
     lazy, lazy_ready, lazy_held = measured(lambda: OxfordFlowersDataset(folder))
 
     # Eager: it opens all of them at once and keeps the pixels. A few are enough to see the price.

@@ -69,7 +69,7 @@ class Head(nn.Module):
         self.W_v = nn.Linear(d_model, d_k)  # what does it hand over when found?
 
     def forward(self, Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
-        q, k, v = self.W_q(Q), self.W_k(K), self.W_v(V)  # (B, L, d_k), twice (B, S, d_k)
+        q, k, v = self.W_q(Q), self.W_k(K), self.W_v(V)  # q: (B, L, d_k); k, v: (B, S, d_k)
         scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (B, L, S)
         return scores.softmax(dim=-1) @ v  # (B, L, d_k)
 
@@ -265,8 +265,8 @@ def what_pytorch_adds() -> None:
     section("What PyTorch adds")
     x, causal = torch.randn(2, 5, D_MODEL), torch.ones(5, 5, dtype=torch.bool).tril()
 
-    # The fused function of lesson 15 takes the heads as more batch. It never keeps the weights,
-    # so the class computes them only when somebody asks.
+    # The fused function of lesson 15 takes the heads as more batch. It doesn't have to keep the
+    # weights, so the class computes them only when somebody asks.
     ours = MultiHeadAttention(D_MODEL, NUM_HEADS)
     fused, by_hand = ours(x, x, x, causal), HeadsAtOnce.forward(ours, x, x, x, causal)
     print(f"{torch.allclose(fused, by_hand, atol=1e-5) = }")

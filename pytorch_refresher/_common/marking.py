@@ -41,7 +41,7 @@ def expect_type(actual: object, kind: type, what: str = "the result") -> None:
     """
     wanted = {int: numbers.Integral, float: numbers.Real}.get(kind, kind)
     right = isinstance(actual, wanted) and not (isinstance(actual, bool) and kind is not bool)
-    article = "an" if kind.__name__[0] in "aeiou" else "a"
+    article = "an" if kind.__name__[0].lower() in "aeiou" else "a"
     expect(right, f"{what} is {_a(actual)}, expected {article} {kind.__name__}")
 
 
@@ -222,7 +222,7 @@ def _say_what_broke(name: str, file: Path | None, error: BaseException) -> Verdi
     """The verdict on an answer that raised an error, or that the check could not work with."""
     if isinstance(error, SystemExit):
         return Verdict("ended", "not yet: it ends the program")
-    message = one_line(f"{type(error).__name__}: {_text_of(error)}").removesuffix(": ")
+    message = one_line(f"{type(error).__name__}: {_text_of(error)}").removesuffix(":")
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if file and Path(frame.filename) == file]
     if not own:
