@@ -1,4 +1,4 @@
-"""Lesson 09 where worker processes start anew, as on Windows and macOS, and on a single core."""
+"""Lesson 09 where worker processes start differently, on a single core, and where there are none."""
 
 import os
 import re
@@ -17,6 +17,11 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 SPAWN = "multiprocessing.set_start_method('spawn')"
 ONE_CORE = "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+# A worker hands over a batch in shared memory, which is a file to the system, and an open one.
+LIMITS = {
+    "files of 10 kB at most": "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000,) * 2)",
+    "9 open files at most": "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))",
+}
 
 
 def run_after(first, folder, data):
@@ -30,15 +35,20 @@ def run_after(first, folder, data):
 
 def workers_tried(output):
     """The counts in the first column of the table of seconds."""
-    rows = re.findall(r"^ +(\d)(?: +\d+\.\d\d s){2}$", output, flags=re.MULTILINE)
-    assert "The same samples in the same order, whoever read them: yes\n" in output
-    return [int(count) for count in rows]
+    rows = re.findall(r"^ +(\d)(?: +\d+\.\d\d s){2} +(\[.*\])$", output, flags=re.MULTILINE)
+    # The same samples in the same order, whoever read them.
+    assert len({labels for _, labels in rows}) == 1
+    return [int(count) for count, _ in rows]
+
+
+def sections_before_workers(output):
+    return re.split(r"^9\. .+$", output, flags=re.MULTILINE)[0]
 
 
 def test_the_lesson_runs_where_workers_import_it(tmp_path, shared):
     output = run_after(SPAWN, tmp_path, shared / "data")
     assert "multiprocessing.get_start_method() = 'spawn'\n" in output
-    cores = int(re.search(r"^cores for this process: (\d+)", output, flags=re.MULTILINE)[1])
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert workers_tried(output) == [0, 1, 2][: cores + 1]
     # A worker that ran the lesson again would print its title again.
     assert output.count("Lesson 09: ") == 1
@@ -49,6 +59,17 @@ def test_the_lesson_runs_on_one_core(tmp_path, shared, whole_run):
     output = run_after(ONE_CORE, tmp_path, shared / "data")
     assert workers_tried(output) == [0, 1]
     # All before the section on workers is as it is on many cores.
-    sections = re.split(r"^8\. .+$", output, flags=re.MULTILINE)[0]
-    others = re.split(r"^8\. .+$", whole_run(LESSON).output, flags=re.MULTILINE)[0]
-    assert sections == others
+    assert sections_before_workers(output) == sections_before_workers(whole_run(LESSON).output)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux and its limits")
+@pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
+def test_where_there_can_be_no_workers_the_lesson_says_so_and_goes_on(
+    limit, tmp_path, shared, whole_run
+):
+    output = run_after(limit, tmp_path, shared / "data")
+    sentence = r"^Worker processes can't be used here, so we go on without them: .+$"
+    assert len(re.findall(sentence, output, flags=re.MULTILINE)) == 1
+    assert workers_tried(output) == [0]
+    assert sections_before_workers(output) == sections_before_workers(whole_run(LESSON).output)
+    assert output.endswith("0 of 3 solved.\n")

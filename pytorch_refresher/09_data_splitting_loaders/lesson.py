@@ -1,405 +1,439 @@
 """Lesson 09: Splitting and Loaders
 
-A model is judged on images that it never learned from, so the images are split in three before
-anything else. Then a DataLoader hands them out in batches: shuffled or in order, read by one
-process or by several at once. Much that goes wrong in a project goes wrong here, without a word.
+A model can learn its images by heart and still not recognize a single flower that is new to it.
+As long as you only ask about images that it knows, you won't notice. So before anything else,
+some images are put away for an exam. The others go to training in batches: in which order, how
+samples become a batch, and which process reads them is the second half of this lesson.
 
-    python lesson.py             the whole lesson, then your practice report
-    python lesson.py --practice  the practice report alone
-    python lesson.py --download  the same on the real photographs
+    python lesson.py             run the lesson, then mark your practice answers
+    python lesson.py --practice  only mark your practice answers
+    python lesson.py --download  the same on the real photographs (345 MB)
 """
 
+import contextlib
+import io
 import multiprocessing
 import os
 import pickle
+import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
-from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-from pytorch_refresher._data.datasets import oxford_flowers
+from pytorch_refresher._common import (
+    lesson_arguments,
+    report_practice,
+    save_figure,
+    section,
+    show_error,
+)
+from pytorch_refresher._data import oxford_flowers
 
 import torch
 from PIL import Image
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
-from torchvision import transforms
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Subset, random_split
+from torchvision.transforms import v2
 
-# Shapes are written in comments with these letters throughout the lesson:
-#   B batch   pictures are (3, H, W): three channels, height and width in pixels
-
+SEED = 0
+SHARES = (0.70, 0.15, 0.15)  # of the training, validation and test set
 BATCH_SIZE = 32
+EPOCHS = 2
+RATE = 1e-4  # the learning rate
+AT_MOST = 240  # images opened per experiment: all of the built-in ones, some of the real ones
+DEVICE = "cpu"  # where models compute: "cuda" or "xpu" if you have such an accelerator
+PATIENCE = 60  # seconds to wait for a batch from another process
 
-# Lesson 08's pipeline, and two small ones that leave time for the experiments below.
-PREPARE = transforms.Compose(
-    [
-        transforms.Resize(256),
-        transforms.CenterCrop(224),
-        transforms.ToTensor(),
-        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-    ]
-)
-PREPARE_SMALL = transforms.Compose(
-    [transforms.Resize(72), transforms.CenterCrop(64), transforms.ToTensor()]
-)
-AUGMENT_SMALL = transforms.Compose(
-    [transforms.RandomHorizontalFlip(), transforms.RandomRotation(20), PREPARE_SMALL]
-)
+
+def seeded() -> torch.Generator:
+    """A source of random numbers of its own: the same ones in every run."""
+    return torch.Generator().manual_seed(SEED)
+
+
+def learned_by_heart(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    section("A model that learns by heart")
+
+    # Open some images and flatten each into a row of numbers. randperm picks them at random,
+    # because files are often sorted.
+    some = torch.randperm(len(dataset), generator=seeded())[:AT_MOST].tolist()
+    images, labels = zip(*[dataset[index] for index in some], strict=True)
+    rows, labels = torch.stack(images).flatten(start_dim=1), torch.tensor(labels)  # (N, D), (N,)
+
+    # The simplest model there is remembers half of the images. Asked about an image, it looks for
+    # the most similar one that it remembers and answers with that one's label.
+    known, new = torch.arange(len(rows)).chunk(2)
+    print(f"images that it knows:    {right_answers(rows, labels, known, known):6.1%} right")
+    print(f"images that are new:     {right_answers(rows, labels, known, new):6.1%} right")
+    print(f"always the same answer:  {labels[new].bincount().max() / len(new):6.1%} right at best")
+    return rows, labels
+
+
+def right_answers(rows: Tensor, labels: Tensor, known: Tensor, asked: Tensor) -> float:
+    """The share of the images `asked` whose nearest image among `known` has the right label."""
+    distances = torch.cdist(rows[asked], rows[known])  # (len(asked), len(known))
+    nearest = known[distances.argmin(dim=1)]
+    return (labels[nearest] == labels[asked]).float().mean().item()
 
 
 class OxfordFlowersDataset(Dataset):
-    """The flowers of lesson 07: pairs of a picture, transformed if asked for, and its label."""
+    """The flowers of lesson 07, each sent through a transform when it is asked for."""
 
-    def __init__(self, folder: Path, transform=None) -> None:
+    def __init__(self, folder: Path, transform: Callable | None = None) -> None:
         from scipy.io import loadmat
 
         self.folder, self.transform = Path(folder), transform
         self.labels = loadmat(self.folder / "imagelabels.mat")["labels"][0] - 1  # from 0 on
+        names = [f"image_{idx + 1:05d}.jpg" for idx in range(len(self.labels))]
+        self.image_paths = [self.folder / "jpg" / name for name in names]
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, idx: int):
-        with Image.open(self.folder / "jpg" / f"image_{idx + 1:05d}.jpg") as file:
+    def __getitem__(self, index: int) -> tuple[Image.Image | Tensor, int]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"there is no flower {index} among {len(self)}")
+        with Image.open(self.image_paths[index]) as file:
             image = file.convert("RGB")
         if self.transform is not None:
             image = self.transform(image)
-        return image, int(self.labels[idx])
+        return image, int(self.labels[index])
 
 
-def pad_images(samples: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
-    """Make a batch of pictures of different sizes, each filled up with 0 to the largest.
-
-    samples: B pairs of a picture, (3, H, W), and its label. Returns the pictures, (B, 3, largest
-    H, largest W), and the labels, (B,).
-    """
-    images, labels = zip(*samples, strict=True)
-    height = max(image.shape[1] for image in images)
-    width = max(image.shape[2] for image in images)
-    batch = torch.zeros(len(images), 3, height, width)
-    for place, image in zip(batch, images, strict=True):
-        place[:, : image.shape[1], : image.shape[2]] = image
-    return batch, torch.tensor(labels)
-
-
-def from_afar(image: Image.Image) -> Tensor:
-    """Prepare a picture, after 10 ms in which a network drive would have sent its file."""
-    time.sleep(0.01)
-    return PREPARE_SMALL(image)
+# Lesson 08's pipeline, one with augmentation for training, and one for small images.
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+END = (v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD))
+PREPARE = v2.Compose([v2.Resize(256), v2.CenterCrop(224), *END])
+AUGMENT = v2.Compose([v2.RandomResizedCrop(224, (0.5, 1)), v2.RandomHorizontalFlip(), *END])
+SMALL = v2.Compose([v2.Resize(36), v2.CenterCrop(32), *END])
 
 
 def three_sets(dataset: Dataset) -> list[Subset]:
     section("Three sets: 70, 15 and 15 percent")
 
-    # Training data are for learning. Validation data are for choosing: when to stop, which
-    # model. Test data are for one measurement at the end, so that no choice can suit them.
-    # The last size is the remainder, because the products are rarely whole numbers.
-    train_size = int(0.70 * len(dataset))
-    val_size = int(0.15 * len(dataset))
+    # 15% of 8,189 is not a whole number. So the last size is whatever remains.
+    train_size = int(SHARES[0] * len(dataset))
+    val_size = int(SHARES[1] * len(dataset))
     test_size = len(dataset) - train_size - val_size
-    print(f"{len(dataset) = :,}: {train_size = :,}, {val_size = :,}, {test_size = :,}")
-
-    # By hand: put all indices in a random order, and cut it in three.
-    order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(42))
     sizes = [train_size, val_size, test_size]
-    by_hand = order.split(sizes)
+    print(f"{len(dataset) = :,}, {sizes = }")
 
-    # random_split does the same. A Subset copies no image: it is the dataset and some indices.
-    sets = random_split(dataset, sizes, generator=torch.Generator().manual_seed(42))
-    print(f"{sets[0].indices[:5] = }")
-    assert sets[0].dataset is dataset
-    assert all(subset.indices == part.tolist() for subset, part in zip(sets, by_hand, strict=True))
+    # By hand: put all indices in random order and cut twice. random_split does the same. No image
+    # is copied, because a Subset is only the dataset with a list of indices.
+    by_hand = torch.randperm(len(dataset), generator=seeded()).split(sizes)
+    sets = random_split(dataset, sizes, generator=seeded())
+    print(f"{by_hand[0][:5] = }, {sets[0].indices[:5] = }")
 
-    # No index is in two sets, and none is lost.
-    together = sets[0].indices + sets[1].indices + sets[2].indices
-    print(f"{len(set(together)) == len(together) == len(dataset) = }")
-    assert sorted(together) == list(range(len(dataset)))
+    # Nothing is in two sets and nothing is lost: & is what two sets share, | is all they have.
+    train, val, test = (set(each.indices) for each in sets)
+    print(f"{len(train & val) = }, {len(train & test) = }, {len(val & test) = }")
+    print(f"{len(train | val | test) = }")
 
-    # Any sequence can be split. Bare numbers stand in for the 8,189 photographs of the real
-    # dataset. With 15% rounded down for the third set too, one would be left over:
-    try:
-        random_split(range(8189), [int(0.70 * 8189), int(0.15 * 8189), int(0.15 * 8189)])
-    except ValueError as error:
-        print(f"Sizes that do not add up fail: {error}")
-    else:
-        raise AssertionError("random_split lost an image without a word")
+    # Without the seed the next run would split differently, and the model that you saved today
+    # would have learned from some of tomorrow's test images.
+    for name, generator in {"same seed": seeded(), "no seed": None}.items():
+        again = random_split(dataset, sizes, generator=generator)[2].indices
+        print(f"{name}: {len(test & set(again))} of {test_size} test images are the same")
 
-    # Given fractions, it computes the sizes itself, and deals out what rounding leaves over.
-    print(f"{[len(part) for part in random_split(range(8189), [0.70, 0.15, 0.15])] = }")
+    # Given fractions, random_split computes the sizes and deals out what rounding leaves over.
+    print(f"{[len(part) for part in random_split(range(8189), SHARES)] = }")
     return sets
 
 
-def the_same_split_again(dataset: Dataset) -> None:
-    section("The same split in every run: a seeded generator")
+def the_luck_of_the_winners() -> None:
+    section("Why two sets to measure on: the luck of the winners")
 
-    # If the next run splits differently, images that trained the model today test it tomorrow.
-    # A generator of its own, with a seed, gives the same split whatever ran before.
-    def test_indices(generator: torch.Generator | None = None) -> set[int]:
-        return set(random_split(dataset, [0.70, 0.15, 0.15], generator)[2].indices)
+    # A thousand models that only guess among ten classes, each asked about 36 validation images
+    # and 36 test images. On average, one answer in ten is right.
+    source, models, images, classes = seeded(), 1000, 36, 10
+    truth = torch.randint(classes, (2, images), generator=source)
+    guesses = torch.randint(classes, (models, 2, images), generator=source)
+    val, test = (guesses == truth).float().mean(dim=2).unbind(dim=1)  # (models,) each
+    print(f"all models:   validation {val.mean():5.1%}, test {test.mean():5.1%} right")
 
-    seeded = test_indices(torch.Generator().manual_seed(42))
-    torch.rand(1)  # some other part of the program draws a number
-    again = test_indices(torch.Generator().manual_seed(42))
-    print(f"seed 42, twice: {len(seeded & again) / len(seeded):.1%} of the test images agree")
-    assert again == seeded
-
-    # Without one the split comes from PyTorch's global state, which every random number moves.
-    first, second = test_indices(), test_indices()
-    print(f"no seed, twice: {len(first & second) / len(first):.1%} of the test images agree")
-    assert first != second
+    # Now choose the best 1%, as you'd choose the best of many networks. They guess like all the
+    # others. They were lucky, but only on the images by which they were chosen.
+    best = val.topk(max(1, models // 100)).indices
+    print(f"the best 1%:  validation {val[best].mean():5.1%}, test {test[best].mean():5.1%} right")
 
 
-def class_balance(labels: Tensor, sets: list[Subset]) -> None:
-    section("Luck with rare kinds: random and stratified splits")
-    from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE
+def class_balance(labels: Tensor, sets: list[Subset]) -> dict[str, Tensor]:
+    section("Luck with rare classes: random and stratified splits")
 
-    import matplotlib.pyplot as plt
+    # A random split takes 15% of all images for validation, but not 15% of each class. A
+    # stratified one does. One way to do it: lay the images out class by class, in random order
+    # within a class, walk along the row, and take every 6.67th (that is 1 / 0.15).
+    shuffled = torch.randperm(len(labels), generator=seeded())
+    by_class = shuffled[labels[shuffled].argsort(stable=True)]
+    every = torch.arange(0, len(labels), 1 / SHARES[1]).long()
+    chosen = {"random": sets[1].indices, "stratified": by_class[every]}
 
-    # A random split holds 15% of all images for validation, but not 15% of each kind of flower.
-    # A stratified split does. One way is to deal the images like cards: shuffle, sort by kind,
-    # and of each 20 give 14 to training (0), 3 to validation (1) and 3 to test (2), well mixed.
-    shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(42))
-    by_kind = shuffled[labels[shuffled].argsort(stable=True)]  # shuffled still, within a kind
-    deal = torch.tensor([0, 0, 1, 0, 0, 2, 0, 0, 0, 1, 0, 0, 2, 0, 0, 0, 1, 0, 2, 0])
-    hand = deal.repeat(len(labels) // 20 + 1)[: len(labels)]
-    dealt = [by_kind[hand == part] for part in range(3)]
-
-    # bincount counts the images of each kind. In the validation set, what share is it?
-    in_all = labels.bincount()
-    print(f"images of each kind: from {in_all.min()} to {in_all.max()}")
+    in_all = labels.bincount()  # how many images each class has
+    print(f"images per class: from {in_all.min()} to {in_all.max()}")
     shares = {}
-    for name, indices in {"random": sets[1].indices, "stratified": dealt[1]}.items():
+    for name, indices in chosen.items():
         share = shares[name] = labels[indices].bincount(minlength=len(in_all)) / in_all
-        print(f"{name:<10} validation has {share.min():.1%} to {share.max():.1%} of a kind")
-    assert shares["stratified"].std() < shares["random"].std()
-    assert all(labels[part].unique().numel() == len(in_all) for part in dealt)
-
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
-    for axis, (name, share), color in zip(axes, shares.items(), (ORANGE, BLUE), strict=True):
-        axis.bar(range(len(share)), (100 * share).numpy(), color=color)
-        axis.axhline(15, color=GREEN, linestyle="--", label="15%, as in the whole")
-        axis.set(title=f"{name} split: {share.min():.0%} to {share.max():.0%}", xlabel="kind")
-    axes[0].set_ylabel("in the validation set, in %")
-    axes[1].legend(loc="upper right")
-    figure.suptitle("What share of each kind of flower is in the validation set?")
-    save_figure(figure, "class_balance")
+        print(f"{name:<10} split: {share.min():.1%} to {share.max():.1%} of a class for validation")
+    return shares
 
 
-def augmentation_that_leaks(folder: Path, sets: list[Subset]) -> None:
-    section("One transform for all three sets: augmentation leaks")
+def what_leaks(rows: Tensor, labels: Tensor) -> None:
+    section("What leaks into the exam")
+    source, count = seeded(), len(rows)
 
-    # random_split makes three sets over one dataset, which has one transform. Augmentation
-    # meant for training turns the validation images too: each read gives another image.
-    dataset = OxfordFlowersDataset(folder, AUGMENT_SMALL)
-    train_set, val_set, _ = (Subset(dataset, subset.indices) for subset in sets)
-    first, second = val_set[0][0], val_set[0][0]
-    print(f"shared: {torch.equal(first, second) = }, {(first - second).abs().mean() = :.3f}")
-    assert not torch.equal(first, second)
+    # Duplicates. Say every photograph was saved twice, the second time with less contrast. Split
+    # the files at random, and the model has met many of the new ones before. So keep together
+    # what belongs together, in this case both files of a photograph.
+    files, twice = torch.cat([rows, 0.9 * rows]), labels.repeat(2)
+    careless = torch.randperm(2 * count, generator=source).chunk(2)
+    known, new = torch.randperm(count, generator=source).chunk(2)
+    careful = torch.cat([known, known + count]), torch.cat([new, new + count])
+    print(f"duplicates, split by file:       {right_answers(files, twice, *careless):.1%} right")
+    print(f"duplicates, split by photograph: {right_answers(files, twice, *careful):.1%} right")
 
-    # To exchange the transform mends nothing: there is only one, and training loses its own.
-    val_set.dataset.transform = PREPARE_SMALL
-    print(f"shared: {train_set.dataset.transform is PREPARE_SMALL = }")
-    assert torch.equal(train_set[0][0], train_set[0][0])
-
-    # Mended: two datasets over the same files, one for each transform, and the same indices.
-    # As a dataset opens its files lazily, a second one costs next to nothing.
-    train_set = Subset(OxfordFlowersDataset(folder, AUGMENT_SMALL), sets[0].indices)
-    val_set = Subset(OxfordFlowersDataset(folder, PREPARE_SMALL), sets[1].indices)
-    print(f"mended: {torch.equal(train_set[0][0], train_set[0][0]) = }")
-    print(f"mended: {torch.equal(val_set[0][0], val_set[0][0]) = }")
-    assert not torch.equal(train_set[0][0], train_set[0][0])
-    assert torch.equal(val_set[0][0], val_set[0][0])
-
-    # Augmentation varies the images of the training set. It adds none.
-    assert len(train_set) == len(sets[0])
+    # Statistics. Here is nothing to learn: 5,000 random numbers per sample, and labels that have
+    # nothing to do with them. Choose the 20 columns in which two classes differ most, and answer
+    # by their sum. Which samples may have a say in that choice?
+    x, y = torch.randn(200, 5000, generator=source), torch.arange(200) % 2
+    training, exam = torch.arange(200).chunk(2)
+    for name, used in {"all samples": torch.arange(200), "training only": training}.items():
+        gap = x[used][y[used] == 1].mean(dim=0) - x[used][y[used] == 0].mean(dim=0)
+        best = gap.abs().topk(20).indices
+        right = (x[exam][:, best] @ gap[best] > 0) == y[exam]
+        print(f"nothing to learn, columns chosen on {name}: {right.float().mean():.0%} right")
 
 
-def batches(sets: list[Subset]) -> None:
-    section("DataLoader: samples become batches")
-    train_set, val_set, _ = sets
+def two_datasets(folder: Path, sets: list[Subset]) -> list[Subset]:
+    section("From samples to batches")
 
-    # By hand: read B samples, stack the pictures, gather the labels.
-    samples = [val_set[index] for index in range(BATCH_SIZE)]
-    images = torch.stack([image for image, _ in samples])  # (B, 3, H, W)
-    labels = torch.tensor([label for _, label in samples])  # (B,)
+    # The sets that random_split makes share one dataset, and with it one transform. If that
+    # augments, a validation image is a different one every time, and measurements wobble.
+    shared = Subset(OxfordFlowersDataset(folder, AUGMENT), sets[1].indices)
+    print(f"shared:   {torch.equal(shared[0][0], shared[0][0]) = }")
 
-    # A DataLoader does that for batch after batch. Here are the first two:
-    train_loader = DataLoader(train_set, batch_size=BATCH_SIZE, shuffle=True)
-    val_loader = DataLoader(val_set, batch_size=BATCH_SIZE)
-    for number, (batch_images, batch_labels) in enumerate(val_loader, start=1):
-        print(f"batch {number}: {list(batch_images.shape)} and {list(batch_labels.shape)}")
-        if number == 2:
-            break
-        assert torch.equal(batch_images, images) and torch.equal(batch_labels, labels)
-        assert batch_images.shape == (32, 3, 224, 224) and batch_labels.shape == (32,)
+    # So make two datasets over the same files, one for each transform. A second one costs next to
+    # nothing, because a file is opened only when asked for.
+    augmented, plain = OxfordFlowersDataset(folder, AUGMENT), OxfordFlowersDataset(folder, PREPARE)
+    train, val, test = (each.indices[:AT_MOST] for each in sets)
+    val_set, test_set = Subset(plain, val), Subset(plain, test)
+    print(f"separate: {torch.equal(val_set[0][0], val_set[0][0]) = }")
 
-    # Memory grows with the batch: 32 pictures of 3 * 224 * 224 numbers of 4 bytes each.
-    print(f"{images.nbytes / 1e6 = :.1f} MB")
-    assert images.nbytes == 32 * 3 * 224 * 224 * 4
+    # Files are often sorted by class. To see what that does, we sort the training set.
+    train_set = Subset(augmented, sorted(train, key=lambda index: augmented.labels[index]))
 
-    # The length of a loader is its number of batches. The last one takes what is left, unless
-    # you drop it. Where the order changes, each epoch then leaves out other images.
-    print(f"{len(train_set) = :,}, {len(train_loader) = }")
-    for drop_last in (False, True):
-        loader = DataLoader(range(100), batch_size=BATCH_SIZE, drop_last=drop_last)
-        print(f"100 samples, {drop_last = }: batches of {[len(batch) for batch in loader]}")
+    # By hand, a batch is a torch.stack of samples. A DataLoader makes one after the other, and the
+    # last one gets what remains.
+    for images, labels in DataLoader(val_set, batch_size=BATCH_SIZE):
+        megabytes = images.nbytes / 1e6
+        print(f"images {list(images.shape)}, {megabytes:.1f} MB, labels {list(labels.shape)}")
 
-
-def when_to_shuffle() -> None:
-    section("Shuffle for training, and only for training")
-
-    # Over bare numbers a loader shows its order. Shuffled, each epoch has another one; a seeded
-    # generator makes it the same in every run.
-    for shuffle in (False, True):
-        generator = torch.Generator().manual_seed(0)
-        loader = DataLoader(range(8), batch_size=4, shuffle=shuffle, generator=generator)
+    # Over bare numbers you can see the order. shuffle=True makes a new one for each epoch, and
+    # drop_last=True drops a last batch that isn't full. (len(loader) is the number of batches.)
+    for choice in (False, True):
+        loader = DataLoader(range(10), 4, shuffle=choice, drop_last=choice, generator=seeded())
         for epoch in (1, 2):
-            print(f"{shuffle = }, epoch {epoch}: {[batch.tolist() for batch in loader]}")
+            order = [batch.tolist() for batch in loader]
+            print(f"shuffle and drop_last {choice}, epoch {epoch}: {len(loader)} batches {order}")
+    return [train_set, val_set, test_set]
 
-    # Why it matters: a line learns from points on y = x^2, sorted from left to right as data
-    # often are. The best line is flat, at the mean height 1/3. In sorted order the last batches
-    # have the last word, and they know the right end only.
-    x = torch.linspace(-1, 1, 960)
-    y, losses = x**2, {}
+
+def learn(model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer) -> None:
+    """One epoch of training, that is, one step with every batch."""
+    loss_function = nn.CrossEntropyLoss()  # lesson 10 explains it
+    for images, labels in loader:
+        # With an accelerator, give the loader pin_memory=True: it then puts each batch where the
+        # accelerator can fetch it by itself. non_blocking=True means not to wait for that copy.
+        images, labels = images.to(DEVICE, non_blocking=True), labels.to(DEVICE, non_blocking=True)
+        loss = loss_function(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+@torch.no_grad()
+def answers(model: nn.Module, loader: DataLoader) -> Tensor:
+    """The class with the highest score for each image, in the loader's order."""
+    return torch.cat([model(images.to(DEVICE)).argmax(dim=1).cpu() for images, _ in loader])
+
+
+def train_choose_and_test(sets: list[Subset]) -> None:
+    section("Three loaders: train, choose, and test once")
+    train_set, val_set, test_set = sets
+    val_loader = DataLoader(val_set, batch_size=BATCH_SIZE)
+    test_loader = DataLoader(test_set, batch_size=BATCH_SIZE)
+    labels = torch.tensor(train_set.dataset.labels, dtype=torch.int64)
+    late = labels[train_set.indices[-BATCH_SIZE:]].unique()
+    in_truth = torch.isin(labels[val_set.indices], late).float().mean()
+    print(f"the last {BATCH_SIZE} training images are of the classes {late.tolist()}, ", end="")
+    print(f"as are {in_truth:.0%} of the validation images")
+
+    # Shuffle or not? That is a choice, so it's made on the validation set.
+    models = {}
     for shuffle in (False, True):
-        generator = torch.Generator().manual_seed(0)
-        points = TensorDataset(x, y)  # items are pairs (x[i], y[i])
-        loader = DataLoader(points, batch_size=BATCH_SIZE, shuffle=shuffle, generator=generator)
-        slope, height = 0.0, 0.0
-        for _ in range(3):
-            for batch_x, batch_y in loader:
-                error = slope * batch_x + height - batch_y  # (B,)
-                slope -= 0.1 * (2 * error * batch_x).mean()  # lesson 06's step
-                height -= 0.1 * (2 * error).mean()
-        losses[shuffle] = ((slope * x + height - y) ** 2).mean()
-        print(f"{shuffle = }: {slope = :+.2f}, {height = :+.2f}, loss {losses[shuffle]:.3f}")
-    least = ((1 / 3 - y) ** 2).mean()
-    print(f"the best line has a loss of {least:.3f}")
-    assert losses[True] - least < 0.2 * (losses[False] - least)
+        train_loader = DataLoader(train_set, BATCH_SIZE, shuffle=shuffle, generator=seeded())
+        # The simplest network: a score per class, each a weighted sum of all numbers of an image.
+        torch.manual_seed(SEED)  # the same first weights for both
+        linear = nn.Linear(val_set[0][0].numel(), int(labels.max()) + 1)
+        model = nn.Sequential(nn.Flatten(), linear).to(DEVICE)
+        optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+        for _ in range(EPOCHS):
+            learn(model, train_loader, optimizer)
+        named = answers(model, val_loader)
+        right = (named == labels[val_set.indices]).float().mean().item()
+        models[right] = model
+        print(f"{shuffle = }: validation {right:.1%} right, ", end="")
+        print(f"{torch.isin(named, late).float().mean():.0%} of the answers name these classes")
 
-    # Validation and test only measure. A sum does not depend on the order of its terms, and in a
-    # fixed order prediction i belongs to image i.
-    total = sum(batch_y.sum() for _, batch_y in loader)  # shuffled
-    torch.testing.assert_close(total, y.sum(), rtol=1e-5, atol=0)
+    # The test set is used once. Whatever it says, nothing is changed any more.
+    right = answers(models[max(models)], test_loader) == labels[test_set.indices]
+    print(f"the better of the two: test {right.float().mean():.1%} right")
+
+
+def pad_images(samples: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+    """A collate_fn: images (3, H, W) of any sizes become (B, 3, largest H, largest W)."""
+    images, labels = zip(*samples, strict=True)
+    height = max(image.shape[1] for image in images)
+    width = max(image.shape[2] for image in images)
+    batch = torch.zeros(len(images), 3, height, width)
+    for place, image in zip(batch, images, strict=True):
+        place[:, : image.shape[1], : image.shape[2]] = image  # the rest stays 0
+    return batch, torch.tensor(labels)
 
 
 def samples_of_different_shapes(folder: Path) -> None:
-    section("collate_fn: when samples do not stack")
+    section("collate_fn: when samples don't stack")
 
-    # Without Resize and CenterCrop the pictures keep their sizes, and do not stack.
-    ragged = Subset(OxfordFlowersDataset(folder, transforms.ToTensor()), range(4))
-    for image, label in ragged:
-        print(f"{tuple(image.shape) = }, {label = }")
-    try:
-        next(iter(DataLoader(ragged, batch_size=4)))
-    except RuntimeError as error:
-        print(f"The loader fails: {error}")
-    else:
-        assert len({image.shape for image, _ in ragged}) == 1, "different sizes were stacked"
+    # Without resizing and cropping, images keep their own sizes. Those can't be stacked.
+    ragged = Subset(OxfordFlowersDataset(folder, v2.Compose(END)), range(3))
+    print(f"{[tuple(image.shape) for image, _ in ragged] = }")
+    with show_error("next(iter(DataLoader(ragged, batch_size=3)))"):
+        next(iter(DataLoader(ragged, batch_size=3)))
 
-    # collate_fn makes a batch out of a list of samples. Yours may do as it likes: pad_images,
-    # near the top of this file, fills each picture up with 0 to the largest of its batch.
-    images, labels = next(iter(DataLoader(ragged, batch_size=4, collate_fn=pad_images)))
+    # collate_fn is the function that turns a list of samples into a batch. You can bring your own.
+    images, labels = next(iter(DataLoader(ragged, batch_size=3, collate_fn=pad_images)))
     print(f"{images.shape = }, {labels = }")
-    for padded, (image, _) in zip(images, ragged, strict=True):
-        assert torch.equal(padded[:, : image.shape[1], : image.shape[2]], image)
-        assert padded.count_nonzero() == image.count_nonzero()  # all around it is 0
+
+
+OWN = random.Random(SEED)  # a generator of our own, as many datasets keep one
+
+
+def from_afar(image: Image.Image) -> tuple[Tensor, int, Tensor, float]:
+    """A transform: an image that takes 10 ms to arrive, who is reading it, and two draws."""
+    time.sleep(0.01)
+    worker = torch.utils.data.get_worker_info()  # None in the process that you started
+    return SMALL(image), worker.id if worker else -1, torch.rand(()), OWN.random()
 
 
 def workers(folder: Path) -> None:
     section("num_workers: other processes read ahead")
 
-    # With num_workers=0 your process reads a batch, learns from it, reads the next. With
-    # workers, other processes read the coming batches meanwhile and hand them over in order.
-    # How they start depends on the system: "fork" copies your process; "spawn" (Windows, macOS)
-    # and "forkserver" (Linux from Python 3.14) start Python anew and import your file. The last
-    # two lines of this file see to it that a worker then does not begin the whole lesson again.
+    # A worker is a process of its own, and may get its copy of the dataset as bytes. Turning an
+    # object into bytes is called pickling. Functions travel by name, and a lambda has none.
     print(f"{multiprocessing.get_start_method() = }")
-
-    # A worker that imports your file gets the dataset as bytes, by pickle. What stands at the
-    # top of a file can travel so. A lambda cannot, and this dataset fails on Windows and macOS:
-    assert pickle.loads(pickle.dumps(OxfordFlowersDataset(folder, from_afar)))
-    try:
+    with show_error("pickle.dumps(OxfordFlowersDataset(folder, lambda image: image))"):
         pickle.dumps(OxfordFlowersDataset(folder, lambda image: image))
-    except (AttributeError, pickle.PicklingError) as error:
-        print(f"A lambda for a transform does not travel: {type(error).__name__}")
-    else:
-        raise AssertionError("a lambda was pickled")
 
-    # More workers than cores get in each other's way, and PyTorch warns. So the counts end at
-    # the number of cores that this process may use, or else that the machine has.
+    # A measurement of your machine. More workers than cores would get in each other's way.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    counts = [count for count in (0, 1, 2) if count <= cores]
-    print(f"cores for this process: {cores}. Workers tried: {counts}")
+    dataset = Subset(OxfordFlowersDataset(folder, from_afar), range(32))
+    print("workers   first epoch   second epoch   first label of each batch")
+    for count in range(min(2, cores) + 1):
+        OWN.seed(SEED)
+        # Workers that persist are there for the next epoch: starting them takes time. PyTorch
+        # seeds them from the generator.
+        options = {"num_workers": count, "persistent_workers": count > 0, "generator": seeded()}
+        loader = DataLoader(dataset, batch_size=8, timeout=PATIENCE if count else 0, **options)
+        batches, seconds = two_epochs_or_one_sentence(loader)
+        if not batches:
+            return
+        first = [labels[0].item() for _, labels in batches]  # the same, whoever reads them
+        print(f"{count:>7} {seconds[0]:>11.2f} s {seconds[1]:>12.2f} s   {first}")
 
-    dataset = Subset(OxfordFlowersDataset(folder, from_afar), range(64))
-    seen = {}
-    print("workers   first epoch   second epoch")
-    for count in counts:
-        loader = DataLoader(
-            dataset,
-            batch_size=8,
-            num_workers=count,
-            persistent_workers=count > 0,  # keep them for the next epoch: starting takes time
-            pin_memory=torch.cuda.is_available(),  # memory that a CUDA GPU copies from faster
-        )
-        seconds = []
-        for _ in range(2):
-            seen[count], start = [], time.perf_counter()
-            for _, labels in loader:
-                seen[count] += labels.tolist()
-                time.sleep(0.05)  # as if a GPU learned from the batch
-            seconds.append(time.perf_counter() - start)
-        print(f"{count:>7} {seconds[0]:>11.2f} s {seconds[1]:>12.2f} s")
+    # Look at the last column. PyTorch's random numbers are seeded differently in each worker, but
+    # a generator of your own is copied as it is: both workers draw the same numbers.
+    for number, ((_, worker, drawn, own), _) in enumerate(batches):
+        print(f"batch {number}, worker {worker[0]}: torch.rand {drawn[0]:.3f}, OWN {own[0]:.3f}")
 
-    # Workers change the time, not the batches. They win where reading waits or computes long, as
-    # here. They lose where starting them takes longer than they save: measure yours.
-    assert all(labels == seen[0] for labels in seen.values())
-    print("The same samples in the same order, whoever read them: yes")
+
+def two_epochs_or_one_sentence(loader: DataLoader) -> tuple[list, list[float]]:
+    """The batches of an epoch, and the seconds of two; where there can be no workers, neither."""
+    # A container may allow too little shared memory (docker run --shm-size) or too few open files
+    # (ulimit -n). Workers then die with pages of errors, of which we show the last line.
+    seconds = []
+    with contextlib.redirect_stderr(io.StringIO()):
+        try:
+            for _ in range(2):
+                start, batches = time.perf_counter(), []
+                for batch in loader:
+                    batches.append(batch)
+                    time.sleep(0.05)  # as if an accelerator learned while the workers go on
+                seconds.append(time.perf_counter() - start)
+            return batches, seconds
+        except (RuntimeError, OSError) as error:
+            if not loader.num_workers:
+                raise
+            cause = str(error).strip().splitlines()[-1]
+    print(f"Worker processes can't be used here, so we go on without them: {cause}")
+    return [], []
+
+
+def draw_class_balance(shares: dict[str, Tensor]) -> None:
+    from pytorch_refresher._common.figures import BLUE, ORANGE
+
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+    for number, (name, share) in enumerate(shares.items()):
+        places, color = torch.arange(len(share)) + 0.4 * number - 0.2, (ORANGE, BLUE)[number]
+        axes.bar(places.numpy(), (100 * share).numpy(), 0.4, color=color, label=f"{name} split")
+    axes.axhline(100 * SHARES[1], color="black", linestyle="--", label=f"{SHARES[1]:.0%}")
+    axes.set(xlabel="class", ylabel="% of the class in the validation set")
+    axes.legend()
+    save_figure(figure, "class_balance")
 
 
 # -----------------------------------------------------------------------------------------
-# Practice problems. Replace each `raise NotImplementedError` with your answer and run this
-# file again. solutions.py has one answer to each, and the checks that mark yours.
+# Practice. Replace each `raise NotImplementedError` with your answer, then run this file with
+# --practice: it marks your answers and tells you what to look at next.
 # -----------------------------------------------------------------------------------------
 
 
 def stratified_split(
     labels: Tensor, fractions: tuple[float, float, float], generator: torch.Generator
-):
-    """Problem 1. Implement stratified splitting to maintain class balance.
+) -> tuple[list[int], list[int], list[int]]:
+    """Problem 1 (medium, 15 minutes). Implement stratified splitting to maintain class balance.
 
-    labels: (N,), int64, the class of each image; fractions: three numbers that sum to 1, for
-    training, validation and test. Return three lists of indices (or three 1-D tensors) in which
-    each of the numbers 0 to N - 1 stands once. Of a class of n images each list holds its
-    fraction of n, less than one image more or fewer; the last list may take what remains, less
-    than two off. Which images of a class go where is random, and depends on `generator` alone:
-    the same seed gives the same split, another seed another one.
-    torch.randperm(n, generator=generator) gives the numbers below n in a random order.
+    labels: (N,), int64, the class of each image: any numbers, in any order. fractions: of the
+    training, validation and test set; they sum to 1.
+    Return three lists of indices that hold each number from 0 to N - 1 once. Of a class of n
+    images, training and validation get their fractions of n, give or take one image; the test set
+    gets the rest. Which images go where is random and depends on `generator` alone: the same seed
+    gives the same split, and every image can end up in every set.
     """
     raise NotImplementedError
 
 
 def batch_memory(dataset: Dataset, batch_sizes: list[int]) -> dict[int, tuple[int, float]]:
-    """Problem 2. Experiment with different batch sizes and observe memory usage.
+    """Problem 2 (easy, 10 minutes). Experiment with batch sizes and observe their memory.
 
-    dataset: pairs (image, label); its images are tensors of one shape and dtype. For each batch
-    size, go through a DataLoader that leaves no sample out. Return a dictionary from each batch
-    size to a pair: the number of batches, and the megabytes (1 MB = 1,000,000 bytes) that the
-    images of the largest batch take. The labels do not count.
+    dataset: pairs of an image and its label; the images are tensors of one shape and one dtype,
+    which needn't be float32. There may be fewer of them than the largest batch size.
+    Return a dictionary from each batch size to a pair: how many batches a DataLoader makes that
+    leaves no sample out, and the megabytes (1 MB is 1,000,000 bytes) that the images of its
+    largest batch take. Labels don't count.
     """
     raise NotImplementedError
 
 
 def seconds_by_workers(
     dataset: Dataset, batch_size: int, worker_counts: list[int]
-) -> dict[int, float]:
-    """Problem 3. Use num_workers for parallel data loading, and measure what it brings.
+) -> dict[int, tuple[float, float]]:
+    """Problem 3 (medium, 15 minutes). Use num_workers, and measure what workers cost and gain.
 
-    For each count, make a DataLoader that reads `dataset` in batches of `batch_size` with so
-    many workers (0 is among the counts), and go through all of its batches exactly once. Return
-    a dictionary from each count to the seconds that this took, by time.perf_counter().
+    For each count, 0 among them, go through `dataset` once, in batches of `batch_size` that so
+    many workers read. Return a dictionary from each count to a pair: the seconds until the first
+    batch has arrived, and the seconds until all have. Starting the workers is part of both.
     """
     raise NotImplementedError
 
@@ -407,18 +441,20 @@ def seconds_by_workers(
 def main() -> None:
     arguments = lesson_arguments(__file__, download=True)
     if not arguments.practice:
-        folder = oxford_flowers(download=arguments.download)
-        dataset = OxfordFlowersDataset(folder, PREPARE)
+        folder = oxford_flowers(arguments.download)
+        torch.manual_seed(SEED)
+        dataset = OxfordFlowersDataset(folder, SMALL)
+        rows, labels = learned_by_heart(dataset)
         sets = three_sets(dataset)
-        the_same_split_again(dataset)
-        class_balance(torch.tensor(dataset.labels, dtype=torch.int64), sets)
-        augmentation_that_leaks(folder, sets)
-        batches(sets)
-        when_to_shuffle()
+        the_luck_of_the_winners()
+        shares = class_balance(torch.tensor(dataset.labels, dtype=torch.int64), sets)
+        what_leaks(rows, labels)
+        train_choose_and_test(two_datasets(folder, sets))
         samples_of_different_shapes(folder)
         workers(folder)
+        draw_class_balance(shares)
     report_practice(__file__)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # a worker may import this file, and must not run the lesson again
     main()

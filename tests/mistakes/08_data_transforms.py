@@ -1,176 +1,233 @@
 """Answers to the problems of lesson 08: wrong ones with a piece of their hint, and right ones."""
 
 import dataclasses
+import functools
 import random
 
 import matplotlib.figure
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import v2
 
+# augmentation_figure
 
-def drawn(pictures):
-    """A figure of (title, picture) pairs, with the tensors' channels moved last."""
-    figure, axes = plt.subplots(1, len(pictures))
-    for axis, (title, picture) in zip(axes, pictures, strict=True):
-        if isinstance(picture, Tensor):
-            picture = picture.permute(1, 2, 0).numpy()
-        axis.imshow(picture)
-        axis.set_title(title)
+
+def undone(normalized, mean, std):
+    mean, std = torch.tensor(mean)[:, None, None], torch.tensor(std)[:, None, None]
+    return (normalized * std + mean).clamp(0, 1).permute(1, 2, 0).numpy()
+
+
+def drawn(panels, columns):
+    """A figure of (title, image) pairs."""
+    figure, grid = plt.subplots(-(-len(panels) // columns), columns, squeeze=False)
+    for axes, (title, image) in zip(grid.flat, panels, strict=False):
+        axes.imshow(image)
+        axes.set_title(title)
     return figure
 
 
-def one_after_the_other(image, augmentations):
-    pictures = [("original", image)]
-    for name, augment in augmentations.items():
-        if isinstance(image, Tensor):
-            image = transforms.ToPILImage()(image)
-        image = augment(image)
-        pictures.append((name, image))
-    return drawn(pictures)
+def still_normalized(image, pipelines, draws, mean, std):
+    panels = [
+        (name, pipeline(image).clamp(0, 1).permute(1, 2, 0).numpy())
+        for name, pipeline in pipelines.items()
+        for _ in range(draws)
+    ]
+    return drawn(panels, draws)
 
 
-def without_the_original(image, augmentations):
-    pictures = [(name, augment(image)) for name, augment in augmentations.items()]
-    return drawn(pictures if len(pictures) > 1 else [*pictures, *pictures, *pictures])
+def mean_added_first(image, pipelines, draws, mean, std):
+    shown = []
+    for name, pipeline in pipelines.items():
+        for _ in range(draws):
+            values = pipeline(image).permute(1, 2, 0)
+            values = (values + torch.tensor(mean)) * torch.tensor(std)
+            shown.append((name, values.clamp(0, 1).numpy()))
+    return drawn(shown, draws)
 
 
-def without_titles(image, augmentations):
-    return drawn(
-        [("original", image), *(("", augment(image)) for augment in augmentations.values())]
-    )
+def one_call_for_a_row(image, pipelines, draws, mean, std):
+    panels = []
+    for name, pipeline in pipelines.items():
+        panels += [(name, undone(pipeline(image), mean, std))] * draws
+    return drawn(panels, draws)
 
 
-def names_sorted(image, augmentations):
-    pictures = [(name, augment(image)) for name, augment in augmentations.items()]
-    titles = sorted(augmentations)
-    return drawn(
-        [
-            ("original", image),
-            *zip(titles, [picture for _, picture in pictures], strict=True),
-        ]
-    )
+def four_panels(image, pipelines, draws, mean, std):
+    panels = [
+        (name, undone(pipeline(image), mean, std))
+        for name, pipeline in pipelines.items()
+        for _ in range(draws)
+    ]
+    return drawn((panels * 4)[:4], 2)
 
 
-def always_the_original(image, augmentations):
-    for augment in augmentations.values():
-        augment(image)
-    return drawn([("original", image), *((name, image) for name in augmentations)])
+def one_after_the_other(image, pipelines, draws, mean, std):
+    panels = []
+    for name, pipeline in pipelines.items():
+        for _ in range(draws):
+            shown = undone(pipeline(image), mean, std)
+            panels.append((name, shown))
+            image = v2.functional.to_pil_image(torch.from_numpy(shown).permute(2, 0, 1))
+    return drawn(panels, draws)
 
 
-def tensor_of_the_image(image, augmentations):
-    pictures = [("original", image)]
-    for name, augment in augmentations.items():
-        pictures.append((name, augment(transforms.ToTensor()(image))))
-    return drawn(pictures)
+def names_in_another_order(image, pipelines, draws, mean, std):
+    panels = [
+        undone(pipeline(image), mean, std) for pipeline in pipelines.values() for _ in range(draws)
+    ]
+    names = [name for name in reversed(pipelines) for _ in range(draws)]
+    return drawn(list(zip(names, panels, strict=True)), draws)
 
 
-def channels_reshaped(image, augmentations):
-    pictures = [("original", image)]
-    for name, augment in augmentations.items():
-        picture = augment(image)
-        if isinstance(picture, Tensor):
-            picture = picture.reshape(picture.shape[1], picture.shape[2], 3).numpy()
-        pictures.append((name, picture))
-    return drawn(pictures)
+def in_subfigures(image, pipelines, draws, mean, std):
+    figure = plt.figure(layout="constrained")
+    parts = figure.subfigures(1 + len(pipelines), 1, squeeze=False).flat
+    next(parts).subplots().imshow(image)  # the original, too
+    for part, (name, pipeline) in zip(parts, pipelines.items(), strict=True):
+        part.suptitle(name)
+        for axes in part.subplots(1, draws, squeeze=False).flat:
+            axes.imshow((undone(pipeline(image), mean, std) * 255).round().astype("uint8"))
+    return figure
 
 
-def axes_returned(image, augmentations):
-    return without_titles(image, augmentations).axes
+def in_one_column_as_pil_images(image, pipelines, draws, mean, std):
+    figure = matplotlib.figure.Figure(figsize=(2, 9))
+    undo = v2.Normalize([-m / s for m, s in zip(mean, std, strict=True)], [1 / s for s in std])
+    for row in range(draws):
+        for number, name in enumerate(pipelines):
+            place = row * len(pipelines) + number + 1
+            axes = figure.add_subplot(draws * len(pipelines), 1, place)
+            shown = undo(pipelines[name](image)).clamp(0, 1)
+            axes.imshow(v2.functional.to_pil_image(shown), interpolation="nearest")
+            axes.set_title(f"{name}, draw {row + 1}", loc="left")
+    return figure
+
+
+# train_and_validation_pipelines
 
 
 def finish(mean, std):
-    return [transforms.ToTensor(), transforms.Normalize(mean, std)]
+    return [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)]
 
 
-def right_train(crop, mean, std):
-    steps = [transforms.RandomResizedCrop(crop), transforms.RandomHorizontalFlip()]
-    return transforms.Compose([*steps, *finish(mean, std)])
+def right(resize, crop, smallest, flips, mean, std):
+    train = [v2.RandomResizedCrop(crop, (smallest, 1)), v2.RandomHorizontalFlip(flips)]
+    validation = [v2.Resize(resize), v2.CenterCrop(crop)]
+    end = finish(mean, std)
+    return v2.Compose([*train, *end]), v2.Compose([*validation, *end])
 
 
-def right_validation(resize, crop, mean, std):
-    steps = [transforms.Resize(resize), transforms.CenterCrop(crop)]
-    return transforms.Compose([*steps, *finish(mean, std)])
+def with_training(first_steps):
+    """An answer whose training pipeline begins with other steps."""
+
+    @functools.wraps(first_steps)
+    def answer(resize, crop, smallest, flips, mean, std):
+        _, validation = right(resize, crop, smallest, flips, mean, std)
+        steps = first_steps(resize, crop, smallest, flips)
+        return v2.Compose([*steps, *finish(mean, std)]), validation
+
+    return answer
 
 
-def the_same_for_both(resize, crop, mean, std):
-    return right_train(crop, mean, std), right_train(crop, mean, std)
+def with_validation(first_steps):
+    """An answer whose validation pipeline begins with other steps."""
+
+    @functools.wraps(first_steps)
+    def answer(resize, crop, smallest, flips, mean, std):
+        train, _ = right(resize, crop, smallest, flips, mean, std)
+        steps = first_steps(resize, crop, smallest, flips)
+        return train, v2.Compose([*steps, *finish(mean, std)])
+
+    return answer
 
 
-def the_other_way_round(resize, crop, mean, std):
-    return right_validation(resize, crop, mean, std), right_train(crop, mean, std)
+@with_training
+def default_probability(resize, crop, smallest, flips):
+    return [v2.RandomResizedCrop(crop, (smallest, 1)), v2.RandomHorizontalFlip()]
 
 
-def only_one(resize, crop, mean, std):
-    return right_train(crop, mean, std)
+@with_training
+def default_scale(resize, crop, smallest, flips):
+    return [v2.RandomResizedCrop(crop), v2.RandomHorizontalFlip(flips)]
 
 
-def validation_flips(resize, crop, mean, std):
-    steps = [transforms.Resize(resize), transforms.CenterCrop(crop)]
-    steps = [*steps, transforms.RandomHorizontalFlip(), *finish(mean, std)]
-    return right_train(crop, mean, std), transforms.Compose(steps)
+@with_training
+def resized_before_the_crop(resize, crop, smallest, flips):
+    crop = v2.RandomResizedCrop(crop, (smallest, 1))
+    return [v2.Resize(resize), crop, v2.RandomHorizontalFlip(flips)]
 
 
-def validation_not_normalized(resize, crop, mean, std):
-    steps = [transforms.Resize(resize), transforms.CenterCrop(crop), transforms.ToTensor()]
-    return right_train(crop, mean, std), transforms.Compose(steps)
+@with_training
+def rotated_too(resize, crop, smallest, flips):
+    crop = v2.RandomResizedCrop(crop, (smallest, 1))
+    return [v2.RandomRotation(20), crop, v2.RandomHorizontalFlip(flips)]
 
 
-def validation_squeezed(resize, crop, mean, std):
-    steps = [transforms.Resize([crop, crop]), *finish(mean, std)]
-    return right_train(crop, mean, std), transforms.Compose(steps)
+@with_training
+def never_all_of_the_image(resize, crop, smallest, flips):
+    return [v2.RandomResizedCrop(crop, (smallest, 0.6)), v2.RandomHorizontalFlip(flips)]
 
 
-def validation_not_resized(resize, crop, mean, std):
-    steps = [transforms.CenterCrop(crop), *finish(mean, std)]
-    return right_train(crop, mean, std), transforms.Compose(steps)
+@with_validation
+def squeezed(resize, crop, smallest, flips):
+    return [v2.Resize([crop, crop])]
 
 
-def validation_resized_to_the_crop(resize, crop, mean, std):
-    return right_train(crop, mean, std), right_validation(crop, crop, mean, std)
+@with_validation
+def augmented_validation(resize, crop, smallest, flips):
+    return [v2.Resize(resize), v2.CenterCrop(crop), v2.RandomHorizontalFlip(flips)]
 
 
-def validation_not_cropped(resize, crop, mean, std):
-    steps = [transforms.Resize(resize), *finish(mean, std)]
-    return right_train(crop, mean, std), transforms.Compose(steps)
+@with_validation
+def resized_to_the_crop(resize, crop, smallest, flips):
+    return [v2.Resize(crop), v2.CenterCrop(crop)]
 
 
-def normalized_by_a_half(resize, crop, mean, std):
-    half = [0.5, 0.5, 0.5]
-    return right_train(crop, half, half), right_validation(resize, crop, half, half)
+def the_other_way_around(*settings):
+    return right(*settings)[::-1]
 
 
-def normalized_first(resize, crop, mean, std):
-    steps = [transforms.RandomResizedCrop(crop), transforms.Normalize(mean, std)]
-    train = transforms.Compose([*steps, transforms.ToTensor()])
-    return train, right_validation(resize, crop, mean, std)
+def scale_forgotten(resize, crop, smallest, flips, mean, std):
+    train, validation = right(resize, crop, smallest, flips, mean, std)
+    train.transforms[3] = v2.ToDtype(torch.float32)
+    return train, validation
 
 
-def training_turned_too(resize, crop, mean, std):
-    steps = [transforms.RandomRotation(20), transforms.RandomResizedCrop(crop)]
-    train = transforms.Compose([*steps, transforms.RandomHorizontalFlip(), *finish(mean, std)])
-    return train, right_validation(resize, crop, mean, std)
+def in_the_first_version_on_tensors(resize, crop, smallest, flips, mean, std):
+    end = transforms.Normalize(mean, std)
+    train = torch.nn.Sequential(
+        transforms.RandomHorizontalFlip(flips), transforms.RandomResizedCrop(crop, (smallest, 1))
+    )
+    validation = torch.nn.Sequential(transforms.Resize(resize), transforms.CenterCrop(crop), end)
+    floats = transforms.ToTensor()
+    return [lambda image: end(train(floats(image))), lambda image: validation(floats(image))]
 
 
-def training_never_flipped(resize, crop, mean, std):
-    train = transforms.Compose([transforms.RandomResizedCrop(crop), *finish(mean, std)])
-    return train, right_validation(resize, crop, mean, std)
+def as_functions(resize, crop, smallest, flips, mean, std):
+    f = v2.functional
+
+    def finish(image):
+        return f.normalize(f.pil_to_tensor(image) / 255, mean, std)
+
+    def train(image):
+        area = random.uniform(smallest, 1)
+        width, height = (int(size * area**0.5) for size in image.size)
+        left, top = random.randint(0, image.width - width), random.randint(0, image.height - height)
+        image = image.resize((crop, crop), Image.BILINEAR, (left, top, left + width, top + height))
+        return finish(f.hflip(image) if random.random() < flips else image)
+
+    def validation(image):
+        scale = resize / min(image.size)
+        image = image.resize([round(side * scale) for side in image.size], Image.BILINEAR)
+        left, top = (image.width - crop) // 2, (image.height - crop) // 2
+        return finish(image.crop((left, top, left + crop, top + crop)))
+
+    return train, validation
 
 
-def training_upside_down(resize, crop, mean, std):
-    steps = [transforms.RandomResizedCrop(crop), transforms.RandomVerticalFlip()]
-    steps = [*steps, transforms.RandomHorizontalFlip(), *finish(mean, std)]
-    return transforms.Compose(steps), right_validation(resize, crop, mean, std)
-
-
-def training_crop_of_one_size(resize, crop, mean, std):
-    steps = [transforms.Resize(resize), transforms.RandomCrop(crop)]
-    steps = [*steps, transforms.RandomHorizontalFlip(), *finish(mean, std)]
-    return transforms.Compose(steps), right_validation(resize, crop, mean, std)
+# HidePatch
 
 
 class Patch:
@@ -179,8 +236,7 @@ class Patch:
     def __init__(self, size):
         self.size = size
 
-    def place(self, image):
-        height, width = image.shape[-2:]
+    def place(self, height, width):
         return (
             torch.randint(height - self.size + 1, ()).item(),
             torch.randint(width - self.size + 1, ()).item(),
@@ -188,8 +244,8 @@ class Patch:
 
     def __call__(self, image):
         image = image.clone()
-        top, left = self.place(image)
-        image[:, top : top + self.size, left : left + self.size] = 0
+        top, left = self.place(*image.shape[-2:])
+        image[..., top : top + self.size, left : left + self.size] = 0
         return image
 
     def __repr__(self):
@@ -198,155 +254,54 @@ class Patch:
 
 class InPlace(Patch):
     def __call__(self, image):
-        top, left = self.place(image)
-        image[:, top : top + self.size, left : left + self.size] = 0
+        top, left = self.place(*image.shape[-2:])
+        image[..., top : top + self.size, left : left + self.size] = 0
         return image
 
 
 class DrawnOnce(Patch):
     def __init__(self, size):
         super().__init__(size)
-        self.part = torch.rand(2)
+        self.part = torch.rand(2).tolist()
 
-    def place(self, image):
-        sizes = torch.tensor(image.shape[-2:])
-        return (self.part * (sizes - self.size + 1)).int().tolist()
+    def place(self, *sides):
+        return [int(p * (side - self.size + 1)) for p, side in zip(self.part, sides, strict=True)]
 
 
 class NeverAtTheEnd(Patch):
-    def place(self, image):
-        height, width = image.shape[-2:]
-        return (
-            torch.randint(height - self.size, ()).item(),
-            torch.randint(width - self.size, ()).item(),
-        )
+    def place(self, height, width):
+        top = torch.randint(max(1, height - self.size), ()).item()
+        return top, torch.randint(max(1, width - self.size), ()).item()
 
 
-class OneNumberForBoth(Patch):
-    def place(self, image):
-        place = torch.randint(min(image.shape[-2:]) - self.size + 1, ()).item()
-        return place, place
+class MoreAtTheEdge(Patch):
+    """Draws where the middle is and pushes it back into the image."""
+
+    def place(self, *sides):
+        middles = [torch.randint(side, ()).item() for side in sides]
+        return [
+            min(max(middle - self.size // 2, 0), side - self.size)
+            for middle, side in zip(middles, sides, strict=True)
+        ]
+
+
+class ForOneImage(Patch):
+    """Takes the first dimension for the channels, whatever it is."""
+
+    def __call__(self, image):
+        image = image.clone()
+        top, left = self.place(image.shape[1], image.shape[2])
+        image[:, top : top + self.size, left : left + self.size] = 0
+        return image
 
 
 class DrawnByPython(Patch):
-    def place(self, image):
-        height, width = image.shape[-2:]
+    def place(self, height, width):
         return random.randint(0, height - self.size), random.randint(0, width - self.size)
-
-
-class WidthFirst(Patch):
-    def place(self, image):
-        return super().place(image)[::-1]
-
-
-class OneChannel(Patch):
-    def __call__(self, image):
-        image = image.clone()
-        top, left = self.place(image)
-        image[0, top : top + self.size, left : left + self.size] = 0
-        return image
-
-
-class OverTheEdge(Patch):
-    def place(self, image):
-        height, width = image.shape[-2:]
-        return torch.randint(height, ()).item(), torch.randint(width, ()).item()
-
-
-class OneTooMany(Patch):
-    def __call__(self, image):
-        image = image.clone()
-        top, left = self.place(image)
-        image[:, top : top + self.size + 1, left : left + self.size + 1] = 0
-        return image
 
 
 class Nameless(Patch):
     __repr__ = object.__repr__
-
-
-def the_class_itself(size):
-    return Patch
-
-
-def the_tensor(size):
-    return Patch(size)(torch.rand(3, 20, 20))
-
-
-def all_pictures_in_a_grid(image, augmentations):
-    figure = matplotlib.figure.Figure(figsize=(6, 6))
-    titles = ["original", *augmentations]
-    pictures = [image] + [augment(image) for augment in augmentations.values()]
-    for place, (title, picture) in enumerate(zip(titles, pictures, strict=True), 1):
-        axis = figure.add_subplot(2, 2, place, title=title, xticks=[], yticks=[])
-        array = np.asarray(picture)
-        axis.imshow(array if array.shape[-1] == 3 else array.transpose(1, 2, 0))
-    return figure
-
-
-def all_as_tensors(image, augmentations):
-    shown = {"original": lambda same: same, **augmentations}
-    figure, axes = plt.subplots(len(shown), 1)
-    for axis, name in zip(axes, shown, strict=True):
-        picture = shown[name](image)
-        if not isinstance(picture, Tensor):
-            picture = transforms.functional.to_tensor(picture)
-        axis.imshow(picture.movedim(0, -1).numpy())
-        axis.title.set_text(name)
-    return figure
-
-
-def all_as_pil_pictures(image, augmentations):
-    columns = len(augmentations) + 3  # some panels stay empty
-    figure, axes = plt.subplots(2, columns)
-    axes[0, 0].imshow(np.array(image) / 255)
-    axes[0, 0].set_title("original")
-    for axis, (name, augment) in zip(axes.flat[1:], augmentations.items(), strict=False):
-        picture = augment(image)
-        if torch.is_tensor(picture):
-            picture = transforms.ToPILImage()(picture)
-        axis.imshow(picture, extent=(0, 1, 0, 1))
-        axis.set_title(f"{name}", fontsize=6)
-    return figure
-
-
-def of_version_2(resize, crop, mean, std):
-    start = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
-    end = v2.Normalize(mean, std)
-    train = [v2.RandomResizedCrop((crop, crop), antialias=True), v2.RandomHorizontalFlip(0.5)]
-    validation = [v2.Resize(resize, antialias=True), v2.CenterCrop(crop)]
-    return v2.Compose([*start, *train, end]), v2.Compose([*start, *validation, end])
-
-
-def functions(resize, crop, mean, std):
-    f = transforms.functional
-    mean, std = torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
-
-    def finish(picture):
-        return (f.pil_to_tensor(picture) / 255 - mean) / std
-
-    def train(picture):
-        picture = transforms.RandomResizedCrop(crop)(picture)
-        return finish(f.hflip(picture) if torch.rand(()) < 0.5 else picture)
-
-    def validation(picture):
-        width, height = picture.size
-        scale = resize / min(width, height)
-        picture = picture.resize((int(width * scale), int(height * scale)), Image.BILINEAR)
-        left, top = round((picture.width - crop) / 2), round((picture.height - crop) / 2)
-        return finish(picture.crop((left, top, left + crop, top + crop)))
-
-    return [train, validation]
-
-
-def with_sequential(resize, crop, mean, std):
-    end = torch.nn.Sequential(transforms.Normalize(mean, std))
-    train = torch.nn.Sequential(
-        transforms.RandomHorizontalFlip(), transforms.RandomResizedCrop(crop)
-    )
-    validation = torch.nn.Sequential(transforms.Resize(resize), transforms.CenterCrop(crop))
-    to_tensor = transforms.ToTensor()
-    return lambda p: end(to_tensor(train(p))), lambda p: end(to_tensor(validation(p)))
 
 
 @dataclasses.dataclass
@@ -356,20 +311,20 @@ class HidePatch:
     size: int
 
     def __call__(self, image):
-        mask = torch.ones_like(image[:1])
-        _, height, width = image.shape
+        height, width = image.shape[-2:]
+        mask = torch.ones(height, width, dtype=image.dtype)
         left = int(torch.randint(0, width - self.size + 1, (1,)))
         top = int(torch.randint(0, height - self.size + 1, (1,)))
-        mask[:, top : top + self.size].narrow(2, left, self.size).fill_(0)
+        mask[top : top + self.size].narrow(1, left, self.size).fill_(0)
         return image * mask
 
 
-def with_a_module(size):
+def of_a_module(size):
     class HidePatch(torch.nn.Module):
         def forward(self, image):
             rows, columns = (
                 (torch.arange(n) - torch.randint(n - size + 1, (1,))).clamp(-1, size)
-                for n in image.shape[1:]
+                for n in image.shape[-2:]
             )
             inside = lambda places: (places >= 0) & (places < size)  # noqa: E731
             return image.masked_fill(inside(rows)[:, None] & inside(columns), 0)
@@ -382,50 +337,38 @@ def with_a_module(size):
 
 MISTAKES = {
     "augmentation_figure": [
-        (one_after_the_other, "give each the original"),
-        (without_the_original, "your figure shows 3"),
-        (without_titles, "the title of picture 1 is ''"),
-        (names_sorted, "the title of picture 1 is"),
-        (always_the_original, "is not what its title"),
-        (tensor_of_the_image, "was called with a Tensor"),
-        (channels_reshaped, "is not what its title"),
-        (axes_returned, "expected a Figure"),
+        (still_normalized, "shows normalized values"),
+        (mean_added_first, "undo in reverse order"),
+        (one_call_for_a_row, "each image needs a call of its own"),
+        (four_panels, "your figure shows 4"),
+        (one_after_the_other, "give each pipeline the one that came in"),
+        (names_in_another_order, "is not what the pipeline in its title"),
     ],
     "train_and_validation_pipelines": [
-        (the_same_for_both, "validation pipeline gives the same picture in several variations"),
-        (the_other_way_round, "training comes first"),
-        (only_one, "return 2 things"),
-        (validation_flips, "validation pipeline gives the same picture in several variations"),
-        (validation_not_normalized, "the validation pipeline returns values from 0 to 1"),
-        (validation_squeezed, "squeezes the picture"),
-        (validation_not_resized, "cuts without resizing first"),
-        (validation_resized_to_the_crop, "makes the shorter side 64, not 80"),
-        (validation_not_cropped, "(3, 80, 120), expected (3, 64, 64)"),
-        (normalized_by_a_half, "(color - mean) / std"),
-        (normalized_first, "is Normalize before ToTensor?"),
-        (training_turned_too, "makes several colors"),
-        (training_never_flipped, "flips no picture"),
-        (training_upside_down, "upside down"),
-        (training_crop_of_one_size, "draws its size too"),
+        (default_probability, "mirrors"),
+        (default_scale, "of the area, not from"),
+        (never_all_of_the_image, "of the area, not from"),
+        (resized_before_the_crop, "small parts are blurred"),
+        (rotated_too, "makes several colors of one"),
+        (squeezed, "squeezes the image: cut a square out"),
+        (augmented_validation, "the validation pipeline varies"),
+        (resized_to_the_crop, "makes the shorter side 64, not 80"),
+        (the_other_way_around, "the first is for training"),
+        (scale_forgotten, "is scale=True missing?"),
     ],
-    "hide_patch": [
-        (InPlace, "wrote into the tensor"),
-        (DrawnOnce, "the same place at every call"),
+    "HidePatch": [
+        (InPlace, "clone it first"),
+        (DrawnOnce, "draw in __call__"),
         (NeverAtTheEnd, "randint leaves out its upper end"),
-        (OneNumberForBoth, "yours comes to 3"),
+        (MoreAtTheEdge, "make all equally likely"),
+        (ForOneImage, "not all images and channels"),
         (DrawnByPython, "draw with torch.randint"),
-        (WidthFirst, "rows high"),
-        (OneChannel, "some channels show"),
-        (OverTheEdge, "rows high"),
-        (OneTooMany, "rows high"),
         (Nameless, "expected 'HidePatch(size=3)'"),
-        (the_class_itself, "that is the class"),
-        (the_tensor, "cannot be called"),
     ],
 }
 
 ALSO_RIGHT = {
-    "augmentation_figure": [all_pictures_in_a_grid, all_as_tensors, all_as_pil_pictures],
-    "train_and_validation_pipelines": [of_version_2, functions, with_sequential],
-    "hide_patch": [HidePatch, with_a_module],
+    "augmentation_figure": [in_subfigures, in_one_column_as_pil_images],
+    "train_and_validation_pipelines": [in_the_first_version_on_tensors, as_functions],
+    "HidePatch": [HidePatch, of_a_module],
 }
