@@ -17,12 +17,12 @@ def all_five_comparisons_agree(output: str) -> float:
 
 
 @claim(at_least=10)
-def bytes_end_with_a_larger_loss_than_answering_nothing(output: str) -> float:
+def the_least_loss_with_bytes_where_answering_0_gives_1(output: str) -> float:
     return best_loss(output, "0 to 255")
 
 
 @claim(at_least=1.5)
-def values_from_0_to_1_end_with_a_larger_loss_than_values_around_0(output: str) -> float:
+def how_many_times_larger_the_least_loss_is_from_0_to_1_than_around_0(output: str) -> float:
     return best_loss(output, "0 to 1") / best_loss(output, "around 0")
 
 

@@ -21,9 +21,20 @@ def no_image_is_in_two_sets(output: str) -> float:
     return sum(number(output, rf"len\({pair}\) = (\d+)") for pair in pairs)
 
 
+def test_images_that_stay(output: str, name: str) -> float:
+    """The share of the test set that is the same in a second split."""
+    same, size = re.search(rf"^{name}: +(\d+) of (\d+) test images", output, re.MULTILINE).groups()
+    return int(same) / int(size)
+
+
 @claim(at_least=1, at_most=1)
 def the_same_seed_gives_the_same_test_set(output: str) -> float:
-    return number(output, r"same seed: (\d+) of") / number(output, r"same seed: \d+ of (\d+)")
+    return test_images_that_stay(output, "the same seed")
+
+
+@claim(at_most=0.5)
+def without_a_generator_most_test_images_are_others(output: str) -> float:
+    return test_images_that_stay(output, "no generator")
 
 
 @claim(at_least=20)
