@@ -310,11 +310,11 @@ def boxes_and_masks(photo: Image.Image) -> None:
     print(f"{torch.equal(new_mask, mask.flip(-1)) = }, {label = }")
 
 
-def draw(name: str, images: list[Image.Image], titles: list[str], side: float) -> None:
+def draw(name: str, images: list[Image.Image], titles: list[str], side: float, colors=20) -> None:
     from pytorch_refresher._common.figures import image_grid
 
     # In few colors and without smoothing, a figure takes a fraction of the bytes.
-    few = [image.quantize(20, kmeans=1).convert("RGB") for image in images]
+    few = [image.quantize(colors, kmeans=1).convert("RGB") for image in images]
     figure, grid = image_grid(few, titles, columns=len(titles), side=side)
     for axes in grid:
         axes.images[0].set_interpolation("nearest")
@@ -342,8 +342,8 @@ def augmentation_figure(image: Image.Image, pipelines: dict, draws: int, mean: l
     pipelines: from names to pipelines with random steps. Each takes a PIL image and returns a
     float tensor (3, H, W), normalized with mean and std (three floats each). H and W may differ.
     Return a matplotlib figure that shows, in natural colors, what `draws` calls of each pipeline
-    make of `image`: all of the first pipeline, then all of the second, and so on. The title of
-    each shown image, or of the subfigure that it is in, contains the name of its pipeline.
+    make of `image`, in any order, and `image` itself if you like. The title of each result, or of
+    the subfigure that it is in, contains the name of its pipeline.
     """
     raise NotImplementedError
 
@@ -392,7 +392,7 @@ def main() -> None:
         draw_steps(stages)
         draws = [column[row] for row in range(3) for column in drawn.values()]
         draw("augmentations", draws, list(drawn), side=1.3)
-        draw("crop_first", list(crops.values()), list(crops), side=2.5)
+        draw("crop_first", list(crops.values()), list(crops), side=2.5, colors=99)
     report_practice(__file__)
 
 

@@ -130,11 +130,13 @@ def three_sets(dataset: Dataset) -> list[Subset]:
     print(f"{len(train & val) = }, {len(train & test) = }, {len(val & test) = }")
     print(f"{len(train | val | test) = }")
 
-    # Without the seed the next run would split differently, and the model that you saved today
-    # would have learned from some of tomorrow's test images.
-    for name, generator in {"same seed": seeded(), "no seed": None}.items():
-        again = random_split(dataset, sizes, generator=generator)[2].indices
-        print(f"{name}: {len(test & set(again))} of {test_size} test images are the same")
+    # The generator has a seed of its own. Without one, the split depends on all that the program
+    # has drawn before: a new layer in your model, say, and training images become test images.
+    again = random_split(dataset, sizes, generator=seeded())[2].indices
+    torch.rand(1)  # somebody draws a number
+    other = random_split(dataset, sizes)[2].indices
+    print(f"the same seed: {len(test & set(again))} of {test_size} test images are the same")
+    print(f"no generator:  {len(test & set(other))} of {test_size} test images are the same")
 
     # Given fractions, random_split computes the sizes and deals out what rounding leaves over.
     print(f"{[len(part) for part in random_split(range(8189), SHARES)] = }")
