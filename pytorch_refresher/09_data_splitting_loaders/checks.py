@@ -218,5 +218,5 @@ def _expect_seconds(name: str, seconds: float, real: float, others: float) -> No
     told = f"{name} are {seconds:.3f}, but {real:.3f} went by"
     hint = "start the clock before the loop, because it's the loop that starts the workers"
     expect(seconds > real - 0.012, f"{told}: {hint}, and use time.perf_counter()")
-    hint = "start the clock anew for each count, and count in seconds"
+    hint = "start the clock again for each count, and count in seconds"
     expect(seconds < real + others + 0.012, f"{told}: {hint}")

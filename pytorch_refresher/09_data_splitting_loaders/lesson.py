@@ -401,9 +401,7 @@ def draw_class_balance(shares: dict[str, Tensor]) -> None:
 # -----------------------------------------------------------------------------------------
 
 
-def stratified_split(
-    labels: Tensor, fractions: tuple[float, float, float], generator: torch.Generator
-) -> tuple[list[int], list[int], list[int]]:
+def stratified_split(labels: Tensor, fractions: tuple, generator: torch.Generator) -> tuple:
     """Problem 1 (medium, 15 minutes). Implement stratified splitting to maintain class balance.
 
     labels: (N,), int64, the class of each image: any numbers, in any order. fractions: of the
@@ -416,7 +414,7 @@ def stratified_split(
     raise NotImplementedError
 
 
-def batch_memory(dataset: Dataset, batch_sizes: list[int]) -> dict[int, tuple[int, float]]:
+def batch_memory(dataset: Dataset, batch_sizes: list[int]) -> dict:
     """Problem 2 (easy, 10 minutes). Experiment with batch sizes and observe their memory.
 
     dataset: pairs of an image and its label; the images are tensors of one shape and one dtype,
@@ -428,9 +426,7 @@ def batch_memory(dataset: Dataset, batch_sizes: list[int]) -> dict[int, tuple[in
     raise NotImplementedError
 
 
-def seconds_by_workers(
-    dataset: Dataset, batch_size: int, worker_counts: list[int]
-) -> dict[int, tuple[float, float]]:
+def seconds_by_workers(dataset: Dataset, batch_size: int, worker_counts: list[int]) -> dict:
     """Problem 3 (medium, 15 minutes). Use num_workers, and measure what workers cost and gain.
 
     For each count, 0 among them, go through `dataset` once, in batches of `batch_size` that so

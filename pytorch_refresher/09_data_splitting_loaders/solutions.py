@@ -7,9 +7,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 
-def stratified_split(
-    labels: Tensor, fractions: tuple[float, float, float], generator: torch.Generator
-) -> tuple[list[int], list[int], list[int]]:
+def stratified_split(labels: Tensor, fractions: tuple, generator: torch.Generator) -> tuple:
     train, val, test = [], [], []
     # unique() finds the classes that there are, so nobody has to know their numbers.
     for kind in labels.unique():
@@ -25,7 +23,7 @@ def stratified_split(
     return train, val, test
 
 
-def batch_memory(dataset: Dataset, batch_sizes: list[int]) -> dict[int, tuple[int, float]]:
+def batch_memory(dataset: Dataset, batch_sizes: list[int]) -> dict:
     memory = {}
     for batch_size in batch_sizes:
         # nbytes knows the dtype. The largest batch is a full one, if there is any.
@@ -34,9 +32,7 @@ def batch_memory(dataset: Dataset, batch_sizes: list[int]) -> dict[int, tuple[in
     return memory
 
 
-def seconds_by_workers(
-    dataset: Dataset, batch_size: int, worker_counts: list[int]
-) -> dict[int, tuple[float, float]]:
+def seconds_by_workers(dataset: Dataset, batch_size: int, worker_counts: list[int]) -> dict:
     seconds = {}
     for count in worker_counts:
         loader = DataLoader(dataset, batch_size=batch_size, num_workers=count)
