@@ -39,7 +39,8 @@ def small_course(tmp_path):
         (folder / "lesson.py").write_text(body)
     package = lesson.parent
     shutil.copytree(package / "_common", tmp_path / package.name / "_common")
-    shutil.copy(package / "__main__.py", tmp_path / package.name)
+    for name in ("__init__.py", "__main__.py"):
+        shutil.copy(package / name, tmp_path / package.name)
     return tmp_path
 
 
