@@ -32,6 +32,9 @@ def test_a_data_folder_that_cannot_exist_gets_one_sentence(monkeypatch, tmp_path
 def closed(monkeypatch):
     """A data folder that only somebody else may open."""
     folder = Path(tempfile.mkdtemp())
+    source = folder.with_suffix(".py")  # the checkout may be closed to others too
+    shutil.copyfile(flowers.__file__, source)
+    monkeypatch.setattr(flowers, "__file__", str(source))
     (folder / "text").mkdir()
     folder.chmod(0)
     monkeypatch.setenv("PYTORCH_REFRESHER_DATA", str(folder))
@@ -41,6 +44,7 @@ def closed(monkeypatch):
         os.seteuid(65534)
     yield folder
     os.seteuid(user)
+    source.unlink()
     folder.chmod(0o700)
     shutil.rmtree(folder)
 
