@@ -224,7 +224,7 @@ def which_way_is_uphill() -> None:
     for number, name in enumerate(("E", "NE", "N", "NW", "W", "SW", "S", "SE")):
         angle = torch.tensor(number * torch.pi / 4)
         directions[name] = torch.stack([angle.cos(), angle.sin()])
-    directions["along the gradient"] = w.grad / torch.linalg.vector_norm(w.grad)  # of length 1
+    directions["along the gradient"] = torch.nn.functional.normalize(w.grad, dim=0)  # length 1
     directions["against the gradient"] = -directions["along the gradient"]
     with torch.no_grad():
         for name, direction in directions.items():
@@ -252,7 +252,7 @@ def downhill() -> None:
     # walk_downhill() above is the training loop of this whole course in miniature. Look how the
     # steps get shorter by themselves: near the bottom the slope is gentle, so the gradient is small.
     places = walk_downhill(RATE)
-    for step in (0, STEPS // 8, STEPS // 4, STEPS // 2, STEPS):
+    for step in sorted({0, STEPS // 8, STEPS // 4, STEPS // 2, STEPS}):
         w = places[step]
         print(f"step {step:>2}: w = ({w[0]:6.3f}, {w[1]:6.3f}), loss {bowl(w):.4f}")
 

@@ -168,7 +168,7 @@ def lazy_and_eager(folder: Path) -> None:
     lazy, lazy_ready, lazy_held = measured(lambda: OxfordFlowersDataset(folder))
 
     # Eager: it opens all of them at once and keeps the pixels. A few are enough to see the price.
-    count = min(LOADED, len(lazy))
+    count = max(1, min(LOADED, len(lazy)))
     samples = (lazy[index] for index in range(count))
     eager, eager_ready, eager_held = measured(
         lambda: [(np.asarray(image), label) for image, label in samples]

@@ -12,6 +12,7 @@ from pytorch_refresher._common.marking import (
     reject,
 )
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -160,7 +161,7 @@ def _expect_output(output: Tensor, right: CrossAttention, x, memory, mask) -> No
 def check_plot_heads(answer) -> None:
     import matplotlib.pyplot as plt
 
-    words = ["it", "was", "the", "cat", "that", "sat"]
+    words = ["the", "cat", "and", "the", "dog", "sat"]  # one of them twice
     try:
         for H, L in ((3, 4), (1, 6), (4, 5)):
             plt.close("all")  # pyplot would go on drawing into the figure before
@@ -188,7 +189,6 @@ def check_plot_heads(answer) -> None:
 def _heat_maps(drawn) -> list:
     """Each axes that shows a matrix, with its image, of a figure, of some axes or of pyplot."""
     import matplotlib.pyplot as plt
-    import numpy as np
     from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
 
@@ -219,11 +219,26 @@ def _expect_map(number: int, axes, image, weights: Tensor, words: list[str]) -> 
         places = [float(place) for place in axis.get_majorticklocs()]
         # The formatter knows the labels also where shared axes hide them.
         labels = list(axis.get_major_formatter().format_ticks(places))
-        centered = [[at + shift for at in range(len(words))] for shift in (0, 0.5)]
+        centers = _centers(image, name, len(words))
         expect(
-            labels == words and places in centered,
-            f"the {name} axis of {what} says {labels} at {places}, expected a word at each cell",
+            labels == words and np.allclose(places, centers),
+            f"the {name} axis of {what} says {labels} at {places}, expected a word at each cell, "
+            f"at {centers}",
         )
+
+
+def _centers(image, axis: str, count: int) -> list[float]:
+    """Where the cells of a heat map have their middles, along the x or the y axis."""
+    if hasattr(image, "get_extent"):  # of imshow or matshow
+        left, right, bottom, top = image.get_extent()
+        first, last = (left, right) if axis == "x" else (top, bottom)
+        if axis == "y" and image.origin == "lower":
+            first, last = bottom, top
+        edges = np.linspace(first, last, count + 1)
+    else:  # of pcolormesh
+        corners = image.get_coordinates()
+        edges = corners[0, :, 0] if axis == "x" else corners[:, 0, 1]
+    return ((edges[:-1] + edges[1:]) / 2).tolist()
 
 
 class _NotScaled(MultiHeadAttention):

@@ -228,7 +228,8 @@ def one_head_against_several() -> None:
             before, first = head[:, 1:-1].diagonal().mean(), head[:, 0].mean()
             print(f"  head {h}: weight {before:.2f} on the token before, {first:.2f} on the first")
             heads[f"head {h} of {num_heads}"] = head
-    draw_heads(heads)
+    if heads:
+        draw_heads(heads)
 
 
 class MultiHeadAttention(HeadsAtOnce):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 def publish(flowers: Path, site: Path, count: int) -> dict[str, str]:
-    """Fill `site` with an archive of `count` flowers and their labels; return their SHA-256.
+    """Fill `site` with an archive of `count` flowers, at least one, and their labels; return their SHA-256.
 
     flowers: the folder that `oxford_flowers` returns. The photographs of a class lie next to each
     other there, so the flowers are taken at equal distances, and numbered from 1 again.
@@ -26,7 +26,7 @@ def publish(flowers: Path, site: Path, count: int) -> dict[str, str]:
 
     site.mkdir()
     labels = loadmat(flowers / "imagelabels.mat")["labels"]  # (1, N)
-    count = min(count, labels.size)
+    count = max(1, min(count, labels.size))
     chosen = [place * labels.size // count for place in range(count)]
     savemat(site / "imagelabels.mat", {"labels": labels[:, chosen]})
     # JPEG files hardly get any smaller, so the fastest compression is good enough. Where an image
