@@ -14,6 +14,7 @@ from pytorch_refresher._common import course, practice
 from pytorch_refresher._data.download import locked
 
 import pytest
+import warm
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = PROJECT / "pytorch_refresher"
@@ -39,9 +40,17 @@ class Run:
 
 
 def run(
-    lesson: Path, *flags: str, folder: Path, options: tuple[str, ...] = (), **environment: str
+    lesson: Path,
+    *flags: str,
+    folder: Path,
+    options: tuple[str, ...] = (),
+    warm_start: bool = False,
+    **environment: str,
 ) -> Run:
-    """Run a lesson.py from `folder`, with no terminal, no screen and no network."""
+    """Run a lesson.py from `folder`, with no terminal, no screen and no network.
+
+    With `warm_start`, its process has PyTorch imported already, where the system can do that.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     nowhere = "http://127.0.0.1:9"  # the discard port: nothing listens
     environment = {
@@ -58,8 +67,12 @@ def run(
         "no_proxy": "127.0.0.1,localhost",
         **environment,
     }
+    file = lesson / "lesson.py"
+    if warm_start and warm.is_possible():
+        done = warm.run(file, *flags, folder=folder, environment=environment, timeout=300)
+        return Run(*done, folder / "figures")
     done = subprocess.run(
-        [sys.executable, *options, str(lesson / "lesson.py"), *flags],
+        [sys.executable, *options, str(file), *flags],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -120,7 +120,7 @@ def test_invites_to_two_to_four_experiments(lesson):
 def test_a_try_it_runs_to_the_end_and_prints_what_its_answer_shows(lesson, box, tmp_path, shared):
     copy = changed_copy(lesson, box, tmp_path)
     data = {"PYTORCH_REFRESHER_DATA": str(shared / "data")}
-    done = run(copy, "--figures", "figures", folder=tmp_path, **data)
+    done = run(copy, "--figures", "figures", folder=tmp_path, warm_start=True, **data)
     assert (done.status, done.errors) == (0, "")
     assert done.output.endswith("solved.\n")
     assert not missing(box.outputs, done.output)
