@@ -49,7 +49,7 @@ def four_deliveries() -> None:
     # count, and large ones count most.
     print(f"{(errors**2).mean() = :.4f}   the mean squared error")
     print(f"{nn.MSELoss()(guesses, TIMES) = :.4f}   PyTorch's name for it")
-    print(f"{nn.L1Loss()(guesses, TIMES) = :.4f}   the mean absolute error: see section 8")
+    print(f"{nn.L1Loss()(guesses, TIMES) = :.4f}   the mean absolute error: see 'Which loss?'")
 
     # The most common mistake: targets of shape (N,) broadcast against predictions of (N, 1) to
     # (N, N). Each guess is compared with every delivery. The result looks like any other loss.
@@ -129,7 +129,8 @@ def one_step() -> None:
     errors = start[0] * DISTANCES + start[1] - TIMES  # (N, 1)
     gradient = torch.stack([(2 * errors * DISTANCES).mean(), (2 * errors).mean()])
     print(f"gradient by hand         {gradient}")
-    print(f"gradient by backward()   {model.linear.weight.grad}, {model.linear.bias.grad}")
+    found = [parameter.grad.flatten() for parameter in model.parameters()]
+    print(f"gradient by backward()   {torch.cat(found)}")
 
     optimizer.step()
     print(f"new weight and bias      {start - RATE * gradient}   by hand")
@@ -176,14 +177,16 @@ def train_the_model() -> LinearRegression:
         nn.MSELoss()(other(DISTANCES), TIMES).backward()
         optimizer.step()
         optimizer.zero_grad()
-    print(f"{torch.equal(other.linear.weight, model.linear.weight) = }   cleared last, not first")
+    same = torch.equal(weight_and_bias(other), weight_and_bias(model))
+    print(f"the same parameters where gradients are cleared last, not first: {same}")
     return model
 
 
 def curvatures(inputs: Tensor) -> Tensor:
     """How strongly the loss bends in its flattest and its steepest direction, (2,)."""
     columns = torch.cat([inputs, torch.ones_like(inputs)], dim=1)  # (N, 2)
-    return torch.linalg.eigvalsh(2 * columns.T @ columns / len(columns))
+    second_derivatives = 2 * columns.T @ columns / len(columns)  # (2, 2)
+    return torch.linalg.eigvalsh(second_derivatives)  # the least and the largest of any direction
 
 
 def against_the_exact_answer(model: LinearRegression) -> None:
@@ -208,8 +211,8 @@ def against_the_exact_answer(model: LinearRegression) -> None:
     show(f"after {2 * EPOCHS} epochs", weight_and_bias(model))
 
     # Why so slow at the end? Raise the weight a bit, lower the bias a bit, and the line hardly
-    # changes where the deliveries are. In that direction the valley is nearly flat, and each epoch
-    # leaves 1 - rate * curvature of the distance, wherever you start.
+    # changes where the deliveries are. In that direction the loss is nearly flat, like the floor of
+    # a canyon, and each epoch leaves 1 - rate * curvature of the distance, wherever you start.
     flattest, steepest = curvatures(DISTANCES).tolist()
     print(f"curvature: {flattest:.3f} in the flattest direction, {steepest:.2f} in the steepest")
     left = 1 - RATE * flattest
@@ -234,7 +237,7 @@ def learning_rates() -> dict[str, list[float]]:
 
     # The steepest direction sets the limit. In it, each step leaves 1 - rate * curvature of the
     # distance, and beyond 2 / curvature that is below -1: it lands farther away on the other side.
-    # The limit depends on the unit! In meters the valley is a million times as steep.
+    # The limit depends on the unit! In meters the canyon's walls are a million times as steep.
     standardized = (DISTANCES - DISTANCES.mean()) / DISTANCES.std()
     units = {"kilometers": DISTANCES, "meters": 1000 * DISTANCES, "standardized": standardized}
     for name, inputs in units.items():
@@ -243,8 +246,8 @@ def learning_rates() -> dict[str, list[float]]:
     meters = losses_with(torch.optim.SGD, RATE, units["meters"], epochs=12)
     print("in meters:", ", ".join(f"{loss:.0e}" for loss in meters))
 
-    # Standardized inputs have mean 0 and standard deviation 1 in any unit, and the valley becomes
-    # round: no direction is much flatter than the other, so nothing is slow.
+    # Standardized inputs have mean 0 and standard deviation 1 in any unit, and the canyon becomes
+    # a round bowl: no direction is much flatter than the other, so nothing is slow.
     print(f"{curvatures(standardized) = }")
     losses = losses_with(torch.optim.SGD, 0.3, standardized, epochs=30)
     print(f"standardized, rate 0.3: last loss {losses[-1]:.4f} after {len(losses)} epochs")
@@ -296,8 +299,8 @@ def keep_the_model(model: LinearRegression) -> None:
     for name, tensor in model.state_dict().items():
         print(f"{name:<13} {tensor}")
 
-    # Save that dictionary, not the model: the class is in your code already. weights_only makes
-    # sure that the file holds tensors, and nothing that could run.
+    # Save that dictionary, not the model: the class is in your code already. With weights_only,
+    # torch.load accepts tensors and other plain data only, so a stranger's file can't run code.
     loaded = LinearRegression()  # starts at other random numbers
     print(f"{torch.equal(loaded(DISTANCES), model(DISTANCES)) = }   before loading")
     with tempfile.TemporaryDirectory() as folder:
@@ -344,8 +347,8 @@ def train_and_predict(
     """Problem 1 (medium, 20 minutes). Write the training loop: people's weight from their height.
 
     heights: (N, 1) and unseen: (M, 1), in centimeters; weights: (N,), in kilograms; all float32.
-    model: a line, inputs (N, 1) to predictions (N, 1). Train it from where it is. It may still
-    hold gradients of something else, which must not count.
+    model: a line, inputs (N, 1) to predictions (N, 1). Start from the parameters that it has. It
+    may still hold gradients of something else, which must not count.
     Standardize the heights with their mean() and std(), and train on them for `epochs` epochs:
     torch.optim.SGD with learning rate `rate`, mean squared error, all people at once.
     Return the losses, a list with one float per epoch, measured before its step, and what the
@@ -386,9 +389,12 @@ def main() -> None:
     if not arguments.practice:
         four_deliveries()
         a_line_as_a_model()
-        one_step()
+        is_line = len(weight_and_bias(new_model())) == 2  # for another model there's no formula
+        if is_line:
+            one_step()
         model = train_the_model()
-        against_the_exact_answer(model)
+        if is_line:
+            against_the_exact_answer(model)
         losses = learning_rates() | optimizers()
         one_flat_tire()
         keep_the_model(model)

@@ -98,9 +98,8 @@ def curves(axes, lines: Mapping[str, Sequence], x: Sequence | None = None, **loo
     for number, (label, values) in enumerate(lines.items()):
         color, style = COLORS[number % len(COLORS)], STYLES[number % len(STYLES)]
         places = range(len(values)) if x is None else x
-        axes.plot(
-            _array(places), _array(values), linestyle=style, color=color, label=label, linewidth=2
-        )
+        heights = [float(value) for value in values]  # losses may still be tensors with a graph
+        axes.plot(_array(places), heights, linestyle=style, color=color, label=label, linewidth=2)
     axes.set(**look)
     axes.legend()
 

@@ -228,8 +228,8 @@ MISTAKES = {
         (in_float64, "is torch.float64, expected torch.float32"),
     ],
     "compare_optimizers": [
-        (nan_counts_as_there, "Is NaN taken for a success?"),
-        (one_copy_for_all_rates, "begin with a fresh copy of `model`"),
+        (nan_counts_as_there, "or NaN?"),
+        (one_copy_for_all_rates, "a fresh copy of `model`"),
         (best_rate_of_sgd_for_both, "try every rate with both optimizers"),
     ],
     "plot_losses": [
