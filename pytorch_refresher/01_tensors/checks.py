@@ -20,7 +20,7 @@ from .solutions import marked_cube, megabytes, through_a_tensor
 def check_marked_cube(answer) -> None:
     for shape in ((2, 3, 4), (5, 1, 2), (1, 4, 1)):
         expected, dimensions, elements, last = marked_cube(*shape)
-        names = ("the tensor", "its dimensions", "its elements", "the last element")
+        names = ("the tensor", "number of dimensions", "number of elements", "last element")
         cube, *found = expect_parts(answer(*shape), *names)
         for value, name in zip(found, names[1:], strict=True):
             expect(
@@ -80,7 +80,12 @@ def check_through_a_tensor(answer) -> None:
             found, wanted = list(getattr(back, name)), list(getattr(original, name))
             expect(found == wanted, f"the {name} came back as {found}, expected {wanted}")
         types = list(back.dtypes)
-        expect(all(map(pd.api.types.is_numeric_dtype, types)), f"its columns are {types}")
+        hint = f"its columns are {types}, expected numbers"
+        expect(all(map(pd.api.types.is_numeric_dtype, types)), hint)
+        hint = (
+            "the DataFrame has lost its numbers: pandas looks up new labels in old ones, so give "
+        )
+        expect(not back.isna().any(axis=None), f"{hint}the labels together with the bare numbers")
         numbers = torch.tensor(back.to_numpy(dtype="float64"))
         expect_close(numbers.float(), expected, "the DataFrame")
         # float32 has no 1.68: it keeps 1.67999995. The frame that came in has the 1.68.
@@ -117,8 +122,8 @@ def check_megabytes(answer) -> None:
             found, elements = float(sizes[dtype]), math.prod(shape)
             known = {
                 "those are bytes: divide by 1,000,000": expected * 1e6,
-                "that is the size of one element: how many are there?": dtype.itemsize,
-                "that is the number of elements: each takes some bytes": elements,
+                "that is the size of one element: how many are there?": dtype.itemsize / 1e6,
+                "that is the number of elements: each takes some bytes": elements / 1e6,
                 "a megabyte here is 1,000,000 bytes, not 2**20": expected * 1e6 / 2**20,
                 "the tensor isn't of the dtype that was asked for": elements * 4 / 1e6,
                 "it is rounded: return the number as it is": round(expected, 2),

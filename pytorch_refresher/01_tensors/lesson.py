@@ -102,9 +102,9 @@ def an_image_is_a_tensor() -> Tensor:
 
 
 def made_to_a_shape() -> None:
-    section("Tensors made to a shape")
+    section("Tensors of a given shape")
 
-    # Real tensors have too many numbers to type. You say the shape, and a rule fills it.
+    # Real tensors have too many numbers to type. You give the shape, and a rule fills it.
     print(f"{torch.zeros(4) = }")
     print(f"{torch.ones(2, 3).shape = }")
     print(f"{torch.full((2, 2), 7).tolist() = }")
@@ -156,7 +156,7 @@ def what_a_dtype_costs() -> None:
         print(f"{cost}   {third.item()!s:<19}  {large.item()}")
 
     # float16 and bfloat16 take half the bytes of float32, and spend them differently. float16
-    # keeps more digits, but ends at 65504: everything beyond is inf, infinity. bfloat16 reaches as
+    # keeps more digits, but ends at 65504: what is larger becomes inf, infinity. bfloat16 reaches as
     # far as float32, with two or three digits. For a model that is often the better deal: a number
     # that is a little off does little harm, but one inf spoils all that is computed from it.
     # The price: training makes many tiny changes, and this one is too small for bfloat16 to keep.
@@ -228,7 +228,7 @@ def pandas_and_back() -> Tensor:
     print(pd.DataFrame(tensor))
 
     # Does the tensor share memory with the table? If the columns differ in type, `values` has to
-    # build a new array each time. If all have one type, it hands out the table's own memory.
+    # build a new array each time. If all have one type, it may hand out the table's own memory.
     counts = pd.DataFrame({"rooms": [3, 4, 2], "floors": [1, 2, 1]})
     print(f"{np.shares_memory(houses.values, houses.values) = }")
     print(f"{np.shares_memory(counts.values, counts.values) = }, {counts.values.dtype = }")
@@ -302,7 +302,7 @@ def draw_shapes(scalar: Tensor, vector: Tensor, matrix: Tensor, image: Tensor) -
     height, width = image.shape[-2:]
     for row in range(height):
         for column in range(width):
-            color = image[:, row, column].clamp(0, 1).tolist()
+            color = (image[:, row, column].clamp(0, 1).tolist() * 3)[:3]  # gray has one channel
             place = (left + column, row)
             axes.add_patch(Rectangle(place, 1, 1, fc=color, ec="lightgray"))
     heading("what it shows\n", width)
