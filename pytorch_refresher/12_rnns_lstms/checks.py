@@ -1,284 +1,295 @@
 """Lesson 12: the checks that mark your practice answers."""
 
 import copy
-import random
 import time
 
-from pytorch_refresher._common.marking import expect, expect_parts, expect_type
+from pytorch_refresher._common.marking import (
+    expect,
+    expect_close,
+    expect_parts,
+    expect_type,
+    reject,
+)
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from .solutions import gates_and_states
+
+READY_MADE = nn.RNNBase | nn.RNNCellBase
+LEARNED = "the cat that ate a hat at tea. "
 
 
-def check_character_rnn(answer) -> None:
-    # A sentence said again and again. What follows an "a" or a blank depends on what stood
-    # before it, so a model that looks at one character alone gets about half of them.
-    words = ["the", "cat", "that", "ate", "a", "hat", "at", "tea"]
-    random.Random(torch.initial_seed()).shuffle(words)
-    text = (" ".join(words) + ". ") * 20
-    vocabulary = sorted(set(text))
-    characters = torch.tensor([vocabulary.index(character) for character in text])
-    model = answer(text, 32)
-    expect_type(model, nn.Module, "the model")
-    recurrent = [layer for layer in model.modules() if isinstance(layer, nn.RNNBase)]
-    expect(bool(recurrent), "the model contains no nn.RNN")
-    for layer in recurrent:
+@torch.random.fork_rng(devices=[])
+def check_CharacterRNN(answer) -> None:  # noqa: N802
+    for V, H, B, L in ((7, 5, 3, 6), (4, 9, 1, 3), (30, 2, 4, 8)):
+        model = answer(V, H)
+        expect_type(model, nn.Module, "CharacterRNN(...)")
+        ready_made = [each for each in model.modules() if isinstance(each, READY_MADE)]
         expect(
-            isinstance(layer, nn.RNN),
-            f"the model contains an nn.{type(layer).__name__}: this problem asks for an nn.RNN",
+            not ready_made, "it contains a ready-made recurrent network: write the loop yourself"
         )
+        ids = torch.randint(V, (B, L))
+        logits, state = _run(model, ids, V, H)
         expect(
-            not layer.bidirectional,
-            "a bidirectional network reads the characters that it should predict",
+            logits.requires_grad and state.requires_grad,
+            "no gradient comes through: is something detached, or under no_grad()?",
         )
-        expect(
-            layer.hidden_size == 32,
-            f"the nn.RNN has {layer.hidden_size} units, hidden_size is 32",
-        )
-    expect(len(recurrent) == 1 and recurrent[0].num_layers == 1, "the nn.RNN must be of one layer")
+        (logits.pow(2).sum() + state.pow(2).sum()).backward()
+        idle = [name for name, each in model.named_parameters() if each.grad is None]
+        expect(not idle, f"the parameter {idle[:1]} gets no gradient: is it used at all?")
+        for parameter in model.parameters():
+            parameter.data.mul_(3)  # so that a tanh has something to do
+        _check_the_way_of_the_state(model, ids, V, H)
+    _check_that_it_learns(answer)
 
-    model.eval()
 
-    @torch.no_grad()
-    def logits_of(given: Tensor) -> Tensor:
-        logits = model(given)
-        logits = logits[0] if isinstance(logits, tuple) else logits
-        expect_type(logits, Tensor, "what the model returns")
-        expected = (*given.shape, len(vocabulary))
-        expect(
-            logits.shape == expected,
-            f"for {tuple(given.shape)} characters the model returns shape {tuple(logits.shape)}, "
-            f"expected {expected}: logits for every position",
-        )
-        return logits
+def _run(model: nn.Module, ids: Tensor, V: int, H: int, state: Tensor | None = None):
+    """The logits and the last state, of the right shapes, without a change to the inputs."""
+    given, before = ids.clone(), None if state is None else state.clone()
+    result = model(given) if before is None else model(given, before)
+    logits, last = expect_parts(result, "the logits", "the last state")
+    for what, actual, shape in (
+        ("the logits", logits, (*ids.shape, V)),
+        ("the last state", last, (len(ids), H)),
+    ):
+        expect_type(actual, Tensor, what)
+        found = tuple(actual.shape)
+        expect(found == shape, f"{what}: shape {found}, expected {shape}")
+    same = torch.equal(given, ids) and (state is None or torch.equal(state, before))
+    expect(same, "the ids or the state that were passed in have changed: make new tensors")
+    return logits, last
 
-    given = characters[:120].view(3, 40)
-    logits = logits_of(given)
-    other = given.clone()
-    other[:-1] = given[:-1].flip(1)
+
+def _check_the_way_of_the_state(model: nn.Module, ids: Tensor, V: int, H: int) -> None:
+    L = ids.size(1)
+    logits, last = _run(model, ids, V, H)
+    many = _run(model, torch.randint(V, (50, L)), V, H)[1]
+    between = many.abs().max() <= 1 and many.min() < 0
+    expect(bool(between), "the states don't lie between -1 and 1: tanh is missing")
+    zeros = _run(model, ids, V, H, torch.zeros(len(ids), H))[0]
+    expect(torch.allclose(zeros, logits, atol=1e-5), "without a state, it must start from zeros")
+    some = _run(model, ids[:, :1], V, H, torch.ones(len(ids), H))[1]
+    other = _run(model, ids[:, :1], V, H)[1]
+    expect(not torch.allclose(some, other), "it ignores the state that is passed in")
+    changed = ids.clone()
+    changed[:, -1] = (ids[:, -1] + 1) % V
+    early = _run(model, changed, V, H)[0][:, :-1]
     expect(
-        torch.allclose(logits_of(other)[-1], logits[-1], atol=1e-4),
-        "one sequence changes with the others of its batch: is batch_first=True missing?",
+        torch.allclose(early, logits[:, :-1], atol=1e-5),
+        "the logits change when only a later character does: it looks into the future",
     )
-    other = given.clone()
-    other[:, 0] = (other[:, 0] + 1) % len(vocabulary)
+    single = _run(model, ids[:1], V, H)[0]
     expect(
-        not torch.allclose(logits_of(other)[:, 1], logits[:, 1], atol=1e-6),
-        "the second position does not depend on the first: the RNN must run along the sequence",
+        torch.allclose(single, logits[:1], atol=1e-4),
+        "a sequence gets other logits with others in its batch: the loop runs over the batch",
     )
-
-    def share_right(shift: int) -> float:
-        ends = torch.arange(60, 100)[:, None] + torch.arange(40)
-        predicted = logits_of(characters[ends]).argmax(dim=2)
-        return (predicted == characters[ends + shift])[:, 15:].float().mean().item()
-
-    right = share_right(shift=1)
+    half, state = _run(model, ids[:, : L // 2], V, H)
+    rest, end = _run(model, ids[:, L // 2 :], V, H, state)
     expect(
-        right >= 0.9 or share_right(shift=0) < 0.9,
-        "the model predicts the character that it has read: move the targets by one",
-    )
-    expect(
-        right >= 0.9 or share_right(shift=-1) < 0.9,
-        "the model predicts the character before: move the targets the other way",
-    )
-    expect(
-        right >= 0.9,
-        f"the model predicts {right:.0%} of the characters right, expected at least 90%: "
-        "was it trained, and on enough windows?",
+        torch.allclose(torch.cat([half, rest], dim=1), logits, atol=1e-4)
+        and torch.allclose(end, last, atol=1e-4),
+        "reading in two parts, with the state handed over, doesn't give what reading at once does",
     )
 
 
-class Timed(nn.Module):
-    """A model that notes its own seconds: so many are slept in each pass, both ways."""
-
-    def __init__(self, kind: type, pause: float) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(7, 8)
-        self.recurrent = kind(8, 16, batch_first=True)
-        self.head = nn.Linear(16, 7)
-        self.pause, self.forward_seconds, self.backward_seconds = pause, 0.0, 0.0
-
-    def forward(self, characters: Tensor) -> Tensor:
-        start = time.perf_counter()
-        time.sleep(self.pause)
-        logits = self.head(self.recurrent(self.embedding(characters))[0])
-        if logits.requires_grad:
-            logits.register_hook(self.pause_backwards)
-        self.forward_seconds += time.perf_counter() - start
-        return logits
-
-    def pause_backwards(self, gradient: Tensor) -> None:
-        start = time.perf_counter()
-        time.sleep(self.pause)
-        self.backward_seconds += time.perf_counter() - start
-
-
-def check_compare_training_speed(answer) -> None:
-    models = {"RNN": Timed(nn.RNN, 0.001), "LSTM": Timed(nn.LSTM, 0.004)}
-    # The next number is the last one plus one or two: learnable, and never the same batch.
-    batches = []
-    for _ in range(8):
-        characters = (torch.randint(7, (3, 1)) + torch.randint(1, 3, (3, 10)).cumsum(dim=1)) % 7
-        batches.append((characters[:, :-1], characters[:, 1:]))
-    originals = copy.deepcopy(models)
-
-    start = time.perf_counter()
-    results = answer(models, list(batches))
-    elapsed = time.perf_counter() - start
-
-    expect_type(results, dict)
-    expect(
-        set(results) == {"RNN", "LSTM"},
-        f'the dictionary has the keys {list(results)}, expected "RNN" and "LSTM"',
-    )
-    seconds = {}
-    for name, original in originals.items():
-        seconds[name], losses = expect_parts(results[name], "the seconds", "the list of losses")
-        expect_type(seconds[name], float, f"the {name}'s time")
-        expect_type(losses, list, f"what comes second for the {name}")
-        expect(
-            len(losses) == len(batches),
-            f"there are {len(batches)} batches and {len(losses)} losses of the {name}",
-        )
-        for loss in losses:
-            expect_type(loss, float, f"a loss of the {name}")
-
-        def is_like(
-            optimizer_options=None, zero=True, model=original, losses=losses, given=batches
-        ):
-            expected = expected_losses(model, given, optimizer_options, zero)
-            return torch.allclose(torch.tensor(losses), torch.tensor(expected), rtol=2e-3)
-
-        expect(
-            not is_like({"lr": 0.0}),
-            f"the {name} has not learned: its losses are those of the untrained model",
-        )
-        expect(
-            not is_like(zero=False),
-            f"the {name}'s gradients of all batches add up: zero_grad() is missing",
-        )
-        expect(
-            not is_like({"lr": 0.001}),
-            f"the {name} was trained with Adam's own learning rate: set it to 0.01",
-        )
-        expect(
-            not is_like(given=batches[::-1]),
-            f"the {name} was trained on the batches in the opposite order",
-        )
-        expect(
-            is_like(),
-            f"the losses of the {name} are not those of one pass over all batches, in their order, "
-            "with Adam at 0.01 and cross-entropy averaged over all positions",
-        )
-
-    for name, other in (("RNN", "LSTM"), ("LSTM", "RNN")):
-        passes = models[name].forward_seconds + models[name].backward_seconds
-        others = models[other].forward_seconds + models[other].backward_seconds
-        expect(
-            seconds[name] <= elapsed,
-            f"the {name}'s time is {seconds[name]:.3g}, but both trainings together took "
-            f"{elapsed:.3g} seconds: return seconds, by time.perf_counter()",
-        )
-        expect(
-            seconds[name] >= models[name].forward_seconds * 0.9,
-            f"the {name}'s time is {seconds[name]:.3g} seconds, but the forward passes alone "
-            f"took {models[name].forward_seconds:.3g}: add up all batches, by time.perf_counter()",
-        )
-        expect(
-            seconds[name] >= passes * 0.95,
-            f"the {name}'s time is {seconds[name]:.3g} seconds, but forward and backward passes "
-            f"took {passes:.3g}: stop the clock after the step",
-        )
-        expect(
-            seconds[name] <= elapsed - 0.9 * others,
-            f"the {name}'s time is {seconds[name]:.3g} seconds, which includes training the "
-            f"{other}: start the clock anew for each model",
-        )
-
-
-def expected_losses(model, batches, optimizer_options=None, zero=True) -> list[float]:
-    """The losses of a copy of `model`, without its pauses."""
-    model = copy.deepcopy(model)
-    model.pause = 0.0
-    optimizer = torch.optim.Adam(model.parameters(), **(optimizer_options or {"lr": 0.01}))
-    losses = []
-    for characters, targets in batches:
-        loss = F.cross_entropy(model(characters).flatten(0, 1), targets.flatten())
-        if zero:
-            optimizer.zero_grad()
+def _check_that_it_learns(answer) -> None:
+    """Train on one sentence. What follows an "a" or a "t" depends on what came before it."""
+    vocabulary = sorted(set(LEARNED))
+    ids = torch.tensor([vocabulary.index(character) for character in LEARNED * 3])
+    windows = ids.unfold(0, 33, 8)  # (B, 33)
+    torch.manual_seed(0)
+    model = answer(len(vocabulary), 32)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(120):
+        logits, _ = model(windows[:, :-1])
+        loss = F.cross_entropy(logits.flatten(0, 1), windows[:, 1:].flatten())
+        optimizer.zero_grad()
         loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+    right = (model(windows[:, :-1])[0].argmax(-1) == windows[:, 1:])[:, 8:].float().mean().item()
+    expect(
+        right > 0.9,
+        f"trained on one sentence, it predicts {right:.0%} of its characters; more than 90% should "
+        "be easy: does each logit see the state at its own position, before any softmax?",
+    )
+
+
+class Slow(nn.Linear):
+    """A head that takes its time, on the way there and back."""
+
+    pause = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        time.sleep(self.pause)
+        logits = super().forward(x)
+        if logits.requires_grad:
+            logits.register_hook(lambda gradient: time.sleep(self.pause))
+        return logits
+
+
+@torch.random.fork_rng(devices=[])
+def check_compare_training_speed(answer) -> None:
+    for lengths, D, H, C, steps in (((2, 6, 4), 3, 5, 4, 3), ((9, 1, 5, 9, 3), 6, 4, 3, 5)):
+        sequences = [torch.randn(length, D) for length in lengths]
+        classes = torch.randint(C, (len(lengths),))
+        models, pauses = {}, {"RNN": 0.002, "LSTM": 0.006}
+        for name, kind in (("RNN", nn.RNN), ("LSTM", nn.LSTM)):
+            models[name] = (kind(D, H, batch_first=True), Slow(H, C))
+            models[name][1].pause = pauses[name]
+        originals = copy.deepcopy(models)
+        given = [each.clone() for each in sequences], classes.clone()
+        start = time.perf_counter()
+        results = answer(models, *given, steps)
+        elapsed = time.perf_counter() - start
+        expect_type(results, dict)
+        expect(set(results) == set(models), f'the keys are {list(results)}, expected "RNN", "LSTM"')
+        parts = {}
+        for name, pair in results.items():
+            parts[name] = expect_parts(pair, "the seconds", "the list of losses")
+            _check_losses(name, parts[name][1], originals[name], sequences, classes, steps)
+        same = all(map(torch.equal, (*given[0], given[1]), (*sequences, classes)))
+        expect(same, "the sequences or the classes have changed")
+        for name, (seconds, _) in parts.items():
+            expect_type(seconds, float, f"the time of the {name}")
+            slept = steps * pauses[name]
+            expect(seconds < 10 * elapsed, f"the {name}: {seconds:.3g} seconds: milliseconds?")
+            expect(
+                seconds >= 2 * slept,
+                f"the {name}: {seconds:.4f} s is too short: time all steps, forward and backward",
+            )
+        total = sum(seconds for seconds, _ in parts.values())
+        expect(total <= elapsed, "the times overlap: start the clock again for each network")
+
+
+def _check_losses(name: str, losses: object, original: tuple, sequences, classes, steps) -> None:
+    expect_type(losses, list, f"the second part for the {name}, the losses,")
+    expect(len(losses) == steps, f"the {name} has {len(losses)} losses for {steps} steps")
+    for loss in losses:
+        expect_type(loss, float, f"a loss of the {name}")
+    mistakes = {
+        "reads padding: pack the sequences": {"read": "padded"},
+        "is classified by the last position of the batch, not of each sequence": {"read": "end"},
+        "is classified by the states in another order than the classes": {"read": "sorted"},
+        "doesn't learn: is a step missing?": {"step": False},
+        "learns from old gradients as well: clear them at every step": {"zero": False},
+        "has a learning rate of 0.001: set it to 0.01": {"rate": 0.001},
+        "is trained without its head: the optimizer needs both their parameters": {"head": False},
+        "is classified by its cell c: take h": {"cell": True},
+        "was trained by another optimizer: take Adam": {"kind": torch.optim.SGD},
+    }
+    wrong = {
+        f"the {name} {hint}": torch.tensor(_losses(original, sequences, classes, steps, **how))
+        for hint, how in mistakes.items()
+    }
+    expected = torch.tensor(_losses(original, sequences, classes, steps))
+    reject(torch.tensor(losses), expected, wrong)
+    expect_close(torch.tensor(losses), expected, f"the tensor of losses of the {name}", rtol=1e-3)
+
+
+def _losses(
+    original: tuple, sequences, classes, steps, *, read="own", step=True, zero=True, rate=0.01,
+    head=True, cell=False, kind=torch.optim.Adam,
+) -> list[float]:  # fmt: skip
+    """The losses of a training; its options are known mistakes."""
+    network, layer = copy.deepcopy(original)
+    layer.pause = 0
+    parameters = [*network.parameters()] + ([*layer.parameters()] if head else [])
+    optimizer, losses = kind(parameters, lr=rate), []
+    padded = pad_sequence(sequences, batch_first=True)
+    order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
+    for _ in range(steps):
+        alone = [network(each[None]) for each in sequences]  # no padding, no packing
+        lasts = [state[cell] if isinstance(state, tuple) else state for _, state in alone]
+        states = torch.cat([each[0] for each in lasts])  # (B, H)
+        if read == "padded":
+            states = network(padded)[0][:, -1]
+        elif read == "end":  # unpacked outputs are zeros after a sequence's end
+            longest = torch.tensor([len(each) == padded.size(1) for each in sequences])
+            states = states * longest[:, None]
+        elif read == "sorted":
+            states = states[order]
+        loss = F.cross_entropy(layer(states), classes)
+        if zero:
+            network.zero_grad(), layer.zero_grad()
+        loss.backward()
+        if step:
+            optimizer.step()
         losses.append(loss.item())
     return losses
 
 
-def check_hidden_state_figure(answer) -> None:
+@torch.random.fork_rng(devices=[])
+def check_gates_and_states(answer) -> None:
     import matplotlib.pyplot as plt
-    from matplotlib.figure import Figure
 
-    try:
-        for text, units in (("to be or not", 7), ("hello", 9)):
-            rnn, x = nn.RNN(6, units, batch_first=True), torch.randn(len(text), 6)
-            with torch.no_grad():
-                states = rnn(x)[0]
-            figure = answer(rnn, x.clone(), text)
-            expect_type(figure, Figure)
-            expect_heat_map(figure, states, x, text)
-    finally:
-        plt.close("all")
+    for text, D, H in (("banana", 4, 3), ("to be, or not", 6, 7), ("ab", 2, 5)):
+        lstm, x = nn.LSTM(D, H, batch_first=True), 2 * torch.randn(len(text), D)
+        opened, given = plt.get_fignums(), x.clone()
+        try:
+            names = "the forget gates", "the hidden states", "the figure"
+            gates, states, figure = expect_parts(answer(lstm, given, text), *names)
+            expect(torch.equal(given, x), "x has changed: make new tensors")
+            right_gates, right_states, drawn = gates_and_states(lstm, x, text)
+            plt.close(drawn)
+            _check_parts(lstm, x, gates, states, right_gates, right_states)
+            _check_figure(figure, right_states.detach(), text)
+        finally:
+            for number in set(plt.get_fignums()) - set(opened):
+                plt.close(number)
 
 
-def expect_heat_map(figure, states: Tensor, x: Tensor, text: str) -> None:
-    from matplotlib.collections import QuadMesh
+def _check_parts(lstm, x, gates, states, right_gates, right_states) -> None:
+    before = torch.cat([torch.zeros(1, lstm.hidden_size), right_states[:-1]])
+    sums = F.linear(x, lstm.weight_ih_l0, lstm.bias_ih_l0)
+    sums = sums + F.linear(before, lstm.weight_hh_l0, lstm.bias_hh_l0)
+    i, f, g, o = sums.chunk(4, dim=1)
+    without = (F.linear(x, lstm.weight_ih_l0) + before @ lstm.weight_hh_l0.T).chunk(4, dim=1)[1]
+    alone = F.linear(x, lstm.weight_ih_l0, lstm.bias_ih_l0 + lstm.bias_hh_l0).chunk(4, dim=1)[1]
+    late = F.linear(right_states, lstm.weight_hh_l0, lstm.bias_hh_l0)
+    late = (F.linear(x, lstm.weight_ih_l0, lstm.bias_ih_l0) + late).chunk(4, dim=1)[1]
+    mistakes = {
+        "these are the input gates: PyTorch's order is i, f, g, o": i.sigmoid(),
+        "these are the output gates: PyTorch's order is i, f, g, o": o.sigmoid(),
+        "this is g, what could be written: PyTorch's order is i, f, g, o": g.sigmoid(),
+        "these are the sums before the sigmoid: gates lie between 0 and 1": f,
+        "a gate is a sigmoid, not a tanh": f.tanh(),
+        "the gates are computed without the biases": without.sigmoid(),
+        "the gates look at the inputs only: add the part of the state before": alone.sigmoid(),
+        "the gates at a position need the state before it, not after it": late.sigmoid(),
+    }
+    expect_type(gates, Tensor, "the first part, the forget gates,")
+    reject(gates, right_gates, mistakes)
+    expect_close(gates, right_gates, "the tensor of forget gates")
+    expect_type(states, Tensor, "the second part, the hidden states,")
+    reject(states, right_states, {"the second part has the states before each position": before})
+    expect_close(states, right_states, "the tensor of hidden states")
 
-    length, units = states.shape
-    maps = [
-        (axis, drawn)
-        for axis in figure.axes
-        if axis.get_label() != "<colorbar>"
-        for drawn in (*axis.get_images(), *axis.collections)
-        if not hasattr(drawn, "get_paths") or isinstance(drawn, QuadMesh)
-    ]
-    expect(bool(maps), "the figure has no heat map: draw the states with imshow or pcolormesh")
-    axis, drawn = maps[0]
-    shown = torch.as_tensor(drawn.get_array().tolist()).float()
-    if shown.ndim == 1 and shown.numel() == length * units:
-        shown = shown.view(units, length)
+
+def _check_figure(figure: object, states: Tensor, text: str) -> None:
+    figure = getattr(figure, "figure", figure)  # an Axes will do, too
+    expect(hasattr(figure, "axes"), f"the third part is a {type(figure).__name__}, not a figure")
+    maps = []
+    for axes in figure.axes:
+        meshes = [each for each in axes.collections if hasattr(each, "get_coordinates")]
+        is_bar = axes.get_label() == "<colorbar>"
+        maps += [] if is_bar else [(axes, each) for each in (*axes.images, *meshes)]
+    expect(len(maps) == 1, f"the figure has {len(maps)} heat maps, expected one")
+    axes, drawn = maps[0]
+    shown = torch.as_tensor(drawn.get_array().data.copy()).float()
+    shown = shown.view(-1, len(text)) if shown.dim() == 1 and shown.numel() % len(text) == 0 else shown  # fmt: skip
+    hints = {"one row per unit, one column per position: this one is turned": states}
+    reject(shown, states.T, hints)
+    expect_close(shown, states.T, "what the heat map shows, the hidden states,")
+    figure.canvas.draw()
+    labels = [each.get_text() for each in axes.get_xticklabels() if each.get_visible()]
+    expect(labels == list(text), f"the x axis says {labels}, expected the characters of the text")
+    edges = torch.tensor(axes.transData.transform([(at, 0) for at in axes.get_xticks()]))[:, 0]
+    box = drawn.get_window_extent()
+    column = (edges - box.x0) / (box.x1 - box.x0) * len(text) - torch.arange(len(text))
     expect(
-        shown.shape != (length, units),
-        "the heat map has a row for each position: turn it, .T, so that time runs to the right",
+        bool(((column > 0) & (column < 1)).all()), "the characters aren't below their own columns"
     )
-    expect(
-        shown.shape != (x.size(1), length),
-        "the heat map shows the inputs x, not the states that the rnn makes of them",
-    )
-    expect(
-        shown.shape == (units, length),
-        f"the heat map has shape {tuple(shown.shape)}, expected ({units}, {length}): "
-        "a row for each unit, a column for each position",
-    )
-    difference = (shown - states.T).abs().max().item()
-    if difference > 1e-4:
-        expect(
-            not torch.allclose(shown, states.T.flip(1), atol=1e-4),
-            "the positions run backwards",
-        )
-        expect(
-            not torch.allclose(shown, states.T.flip(0), atol=1e-4),
-            "the units are upside down: show them in order, or use origin='lower'",
-        )
-        expect(False, "the heat map does not show the values of the states")
-    low, high = drawn.get_clim()
-    expect(
-        low <= states.min() + 1e-4 and high >= states.max() - 1e-4,
-        f"the colors end at {low:.3g} and {high:.3g}: states beyond them all look the same",
-    )
-    labels = [tick.get_text() for tick in axis.get_xticklabels()]
-    expect(
-        labels == list(text),
-        f"the labels of the x ticks are {labels}, expected the characters {list(text)}",
-    )
-    expect(bool(axis.get_xlabel().strip()), "the x axis has no label")
-    expect(bool(axis.get_ylabel().strip()), "the y axis has no label")
-    expect(drawn.colorbar is not None, "there is no color bar for the heat map")

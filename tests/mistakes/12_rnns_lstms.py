@@ -1,4 +1,4 @@
-"""Wrong answers to the problems of lesson 12, and a piece of the hint that each must get."""
+"""Answers to the problems of lesson 12: wrong ones with a piece of their hint, and right ones."""
 
 import time
 
@@ -7,409 +7,283 @@ import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+# CharacterRNN
 
 
-class Model(nn.Module):
-    def __init__(self, vocabulary_size, recurrent):
+class WithCell(nn.Module):
+    def __init__(self, vocabulary_size, hidden_size):
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary_size, 16)
-        self.recurrent = recurrent
-        width = recurrent.hidden_size * (2 if recurrent.bidirectional else 1)
-        self.head = nn.Linear(width, vocabulary_size)
+        self.cell = nn.RNNCell(8, hidden_size)
+        self.embedding = nn.Embedding(vocabulary_size, 8)
+        self.head = nn.Linear(hidden_size, vocabulary_size)
 
-    def forward(self, characters):
-        return self.head(self.recurrent(self.embedding(characters))[0])
-
-
-class LastPositionOnly(Model):
-    def forward(self, characters):
-        return super().forward(characters)[:, -1]
+    def forward(self, ids, state=None):
+        logits = []
+        for x in self.embedding(ids).unbind(1):
+            state = self.cell(x, state)
+            logits.append(self.head(state))
+        return torch.stack(logits, 1), state
 
 
-class EachCharacterAlone(Model):
-    def forward(self, characters):
-        steps = self.embedding(characters).flatten(0, 1)[:, None]  # sequences of length 1
-        return self.head(self.recurrent(steps)[0]).view(*characters.shape, -1)
+class OneProduct(nn.Module):
+    """Input and state side by side, one linear layer for both."""
+
+    def __init__(self, vocabulary_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.table = nn.Embedding(vocabulary_size, 24)
+        self.both = nn.Linear(24 + hidden_size, hidden_size)
+        self.out = nn.Linear(hidden_size, vocabulary_size)
+
+    def start(self, ids):
+        return torch.zeros(ids.shape[0], self.hidden_size)
+
+    def step(self, x, state):
+        return self.both(torch.cat((x, state), dim=-1)).tanh()
+
+    def forward(self, ids, state=None):
+        state = self.start(ids) if state is None else state
+        logits = []
+        for t in range(ids.shape[1]):
+            state = self.step(self.table(ids[:, t]), state)
+            logits.append(self.out(state))
+        return torch.stack(logits, dim=1), state
 
 
-def fit(model, text, shift=1, steps=150, seen=None):
-    vocabulary = sorted(set(text))
-    characters = torch.tensor([vocabulary.index(character) for character in text])[:seen]
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(steps):
-        starts = torch.randint(1, len(characters) - 26, (16, 1))
-        windows = starts + torch.arange(25)
-        loss = F.cross_entropy(
-            model(characters[windows]).flatten(0, 1), characters[windows + shift].flatten()
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return model
+class OwnParameters(nn.Module):
+    """No embedding and no linear layer of PyTorch's, a list returned."""
+
+    def __init__(self, vocabulary_size, hidden_size):
+        super().__init__()
+        self.H = hidden_size
+        shapes = (vocabulary_size, hidden_size), (hidden_size,) * 2, (hidden_size, vocabulary_size)
+        self.E, self.W, self.U = (nn.Parameter(0.2 * torch.randn(shape)) for shape in shapes)
+
+    def forward(self, ids, state=None):
+        h = self.E.new_zeros(len(ids), self.H) if state is None else state
+        outputs = torch.empty(len(ids), 0, self.U.size(1))
+        for column in ids.T:
+            h = (self.E[column] + h @ self.W).tanh()
+            outputs = torch.cat([outputs, (h @ self.U)[:, None]], dim=1)
+        return [outputs, h]
 
 
-def model_of(text, kind=nn.RNN, size=32, model=Model, **options):
-    options = {"batch_first": True} | options
-    return model(len(set(text)), kind(16, size, **options))
+class NoTanh(OneProduct):
+    def step(self, x, state):
+        return self.both(torch.cat((x, state), dim=-1))
 
 
-def not_trained(text, hidden_size):
-    return model_of(text)
+class IgnoresTheState(OneProduct):
+    def forward(self, ids, state=None):
+        return super().forward(ids)
 
 
-def trained_for_three_steps(text, hidden_size):
-    return fit(model_of(text), text, steps=3)
+class ForgetsAtEveryStep(OneProduct):
+    def step(self, x, state):
+        return super().step(x, torch.zeros_like(state))
 
 
-def an_lstm(text, hidden_size):
-    return fit(model_of(text, nn.LSTM), text, steps=30)
+class LastLogitsOnly(OneProduct):
+    def forward(self, ids, state=None):
+        logits, state = super().forward(ids, state)
+        return logits[:, -1], state
 
 
-def bidirectional(text, hidden_size):
-    return fit(model_of(text, bidirectional=True), text, steps=30)
+class Detached(OneProduct):
+    def forward(self, ids, state=None):
+        logits, state = super().forward(ids, state)
+        return logits, state.detach()
 
 
-def targets_not_moved(text, hidden_size):
-    return fit(model_of(text), text, shift=0)
+# compare_training_speed
 
 
-def targets_moved_back(text, hidden_size):
-    return fit(model_of(text), text, shift=-1)
-
-
-def batch_not_first(text, hidden_size):
-    return fit(model_of(text, batch_first=False), text, steps=30)
-
-
-def own_hidden_size(text, hidden_size):
-    return model_of(text, size=64)
-
-
-def last_position_only(text, hidden_size):
-    return model_of(text, model=LastPositionOnly)
-
-
-def one_character_at_a_time(text, hidden_size):
-    return fit(model_of(text, model=EachCharacterAlone), text, steps=30)
-
-
-def no_recurrence(text, hidden_size):
-    return nn.Sequential(nn.Embedding(len(set(text)), 32), nn.Linear(32, len(set(text))))
-
-
-def training(models, batches, lr=0.01, zero=True, step=True, clock=time.perf_counter):
+def training(models, batch, classes, steps, last=None, lr=0.01, zero=True, head_too=True):
     results = {}
-    for name, model in models.items():
-        optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-        losses = []
-        start = clock()
-        for characters, targets in batches:
-            loss = F.cross_entropy(model(characters).flatten(0, 1), targets.flatten())
+    for name, (network, head) in models.items():
+        parameters = list(network.parameters()) + (list(head.parameters()) if head_too else [])
+        optimizer, losses = torch.optim.Adam(parameters, lr=lr), []
+        start = time.perf_counter()
+        for _ in range(steps):
+            outputs, state = network(batch)
+            h = state[0] if isinstance(state, tuple) else state
+            loss = F.cross_entropy(head(h[-1] if last is None else last(outputs)), classes)
             if zero:
                 optimizer.zero_grad()
             loss.backward()
-            if step:
-                optimizer.step()
+            optimizer.step()
             losses.append(loss.item())
-        results[name] = (clock() - start, losses)
+        results[name] = (time.perf_counter() - start, losses)
     return results
 
 
-def in_milliseconds(models, batches):
-    return training(models, batches, clock=lambda: 1000 * time.perf_counter())
+def packed(sequences):
+    lengths = torch.tensor([len(each) for each in sequences])
+    padded = pad_sequence(sequences, batch_first=True)
+    return pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
 
 
-def no_step(models, batches):
-    return training(models, batches, step=False)
+def reads_padding(models, sequences, classes, steps):
+    return training(models, pad_sequence(sequences, batch_first=True), classes, steps)
 
 
-def no_zero_grad(models, batches):
-    return training(models, batches, zero=False)
+def last_position_of_the_batch(models, sequences, classes, steps):
+    def last(outputs):
+        return pad_packed_sequence(outputs, batch_first=True)[0][:, -1]
+
+    return training(models, packed(sequences), classes, steps, last)
 
 
-def rate_left_at_its_default(models, batches):
-    return training(models, batches, lr=0.001)
+def sorted_and_never_put_back(models, sequences, classes, steps):
+    ordered = sorted(sequences, key=len, reverse=True)
+    return training(models, packed(ordered), classes, steps)
 
 
-def backwards(models, batches):
-    return training(models, batches[::-1])
+def no_zero_grad(models, sequences, classes, steps):
+    return training(models, packed(sequences), classes, steps, zero=False)
 
 
-def clock_started_once(models, batches):
-    began = time.perf_counter()
-    results = {}
+def head_forgotten(models, sequences, classes, steps):
+    return training(models, packed(sequences), classes, steps, head_too=False)
+
+
+def one_clock_for_both(models, sequences, classes, steps):
+    began, results = time.perf_counter(), {}
     for name, model in models.items():
-        losses = training({name: model}, batches)[name][1]
+        losses = training({name: model}, packed(sequences), classes, steps)[name][1]
         results[name] = (time.perf_counter() - began, losses)
     return results
 
 
-def last_batch_timed(models, batches):
-    results = training(models, batches)
-    return {name: (seconds / len(batches), losses) for name, (seconds, losses) in results.items()}
+def unpacked_and_indexed(models, sequences, classes, steps):
+    lengths = torch.tensor([len(each) for each in sequences])
+
+    def last(outputs):
+        padded, _ = pad_packed_sequence(outputs, batch_first=True)
+        return padded[torch.arange(len(lengths)), lengths - 1]
+
+    found = training(models, packed(sequences), classes, steps, last)
+    return {name: [seconds, losses] for name, (seconds, losses) in found.items()}
 
 
-def forward_passes_timed(models, batches):
-    results = {}
-    for name, model in models.items():
-        optimizer, seconds, losses = torch.optim.Adam(model.parameters(), lr=0.01), 0.0, []
-        for characters, targets in batches:
-            start = time.perf_counter()
-            loss = F.cross_entropy(model(characters).flatten(0, 1), targets.flatten())
-            seconds += time.perf_counter() - start
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        results[name] = (seconds, losses)
-    return results
+def sorted_with_the_classes(models, sequences, classes, steps):
+    order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]), reverse=True)
+    ordered = packed([sequences[i] for i in order])
+    return training(models, ordered, classes[order], steps)
 
 
-def last_loss_only(models, batches):
-    results = training(models, batches)
-    return {name: (seconds, losses[-1]) for name, (seconds, losses) in results.items()}
+# gates_and_states
 
 
-def losses_left_tensors(models, batches):
-    results = training(models, batches)
-    return {
-        name: (seconds, [torch.tensor(loss) for loss in losses])
-        for name, (seconds, losses) in results.items()
-    }
-
-
-def draw(values, text, labels=True, ticks=True, color_bar=True, **options):
-    figure, axis = plt.subplots()
-    image = axis.imshow(values.numpy(), **options)
-    if ticks:
-        axis.set_xticks(range(len(text)), list(text))
-    if labels:
-        axis.set(xlabel="character", ylabel="unit")
-    if color_bar:
-        figure.colorbar(image)
-    return figure
-
-
-def turned(rnn, x, text):
-    return draw(rnn(x)[0].detach(), text)
-
-
-def inputs_shown(rnn, x, text):
-    return draw(x.T, text)
-
-
-def last_state_only(rnn, x, text):
-    return draw(rnn(x)[1].detach().T, text)
-
-
-def shown_through_tanh_again(rnn, x, text):
-    return draw(rnn(x)[0].detach().T.tanh(), text)
-
-
-def gradients_not_detached(rnn, x, text):
-    return draw(rnn(x)[0].T, text)
-
-
-def colors_for_positive_states(rnn, x, text):
-    return draw(rnn(x)[0].detach().T, text, vmin=0, vmax=1)
-
-
-def no_axis_labels(rnn, x, text):
-    return draw(rnn(x)[0].detach().T, text, labels=False)
-
-
-def no_characters(rnn, x, text):
-    return draw(rnn(x)[0].detach().T, text, ticks=False)
-
-
-def no_color_bar(rnn, x, text):
-    return draw(rnn(x)[0].detach().T, text, color_bar=False)
-
-
-def lines_instead(rnn, x, text):
-    figure, axis = plt.subplots()
-    axis.plot(rnn(x)[0].detach().numpy())
-    return figure
-
-
-def axes_returned(rnn, x, text):
-    return draw(rnn(x)[0].detach().T, text).axes[0]
-
-
-# Right answers, written in other ways than the reference.
-
-
-class OneHotModel(nn.Module):
-    """No embedding, sequences as columns, and the state beside the logits."""
-
-    def __init__(self, size, hidden_size):
-        super().__init__()
-        self.size = size
-        self.net = nn.RNN(size, hidden_size, nonlinearity="relu")
-        self.out = nn.Linear(hidden_size, size)
-
-    def forward(self, characters, state=None):
-        columns = F.one_hot(characters.T, self.size).float()  # (L, B, V)
-        outputs, state = self.net(columns, state)
-        return self.out(outputs).transpose(0, 1), state
-
-
-def one_hot_and_columns(text, hidden_size):
-    place = {character: number for number, character in enumerate(sorted(set(text)))}
-    windows = torch.tensor([place[character] for character in text]).unfold(0, 31, 1)
-    model, loss_function = OneHotModel(len(place), hidden_size), nn.CrossEntropyLoss()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
-    for _ in range(120):
-        chosen = windows[torch.randperm(len(windows))[:16]]
-        loss = loss_function(model(chosen[:, :-1])[0].transpose(1, 2), chosen[:, 1:])
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-    return model
-
-
-def the_whole_text_in_order(text, hidden_size):
-    model = model_of(text, size=hidden_size)
-    vocabulary = sorted(set(text))
-    numbers = torch.tensor(list(map(vocabulary.index, text)))
-    optimizer = torch.optim.RMSprop(model.parameters(), lr=0.005)
-    pieces = [numbers[start : start + 41] for start in range(0, len(numbers) - 41, 10)]
-    batch = torch.stack(pieces)
-    for _ in range(100):
-        model.zero_grad()
-        logits = model(batch[:, :-1])
-        F.nll_loss(
-            logits.log_softmax(-1).reshape(-1, len(vocabulary)), batch[:, 1:].reshape(-1)
-        ).backward()
-        optimizer.step()
-    return model.eval()
-
-
-def each_batch_timed(models, batches):
-    seconds, losses = dict.fromkeys(models, 0.0), {name: [] for name in models}
-    optimizers = {
-        name: torch.optim.Adam(model.parameters(), lr=1e-2) for name, model in models.items()
-    }
-    for name in sorted(models):
-        for characters, targets in batches:
-            start = time.perf_counter()
-            optimizers[name].zero_grad()
-            loss = nn.CrossEntropyLoss()(models[name](characters).transpose(1, 2), targets)
-            loss.backward()
-            optimizers[name].step()
-            seconds[name] += time.perf_counter() - start
-            losses[name].append(float(loss.detach()))
-    return {name: (seconds[name], losses[name]) for name in models}
-
-
-def batches_outside(models, batches):
-    """Both models take turns on each batch."""
-    results = {name: [0.0, []] for name in models}
-    optimizers = {
-        name: torch.optim.Adam(model.parameters(), lr=0.01, foreach=False)
-        for name, model in models.items()
-    }
-    for characters, targets in batches:
-        for name, model in models.items():
-            start = time.perf_counter()
-            logits = model(characters)
-            rows = logits.reshape(-1, logits.size(-1))
-            loss = -rows.log_softmax(-1)[torch.arange(len(rows)), targets.reshape(-1)].mean()
-            model.zero_grad()
-            loss.backward()
-            optimizers[name].step()
-            results[name][0] += time.perf_counter() - start
-            results[name][1].append(loss.item())
-    return {name: tuple(result) for name, result in results.items()}
-
-
-def step_by_step_as_a_mesh(rnn, x, text):
-    h, columns = None, []
+def inside(lstm, x):
+    """All gates, and the states, (L, H) each."""
+    h = c = torch.zeros(lstm.hidden_size)
+    rows = []
     for vector in x:
-        _, h = rnn(vector[None], h)
-        columns.append(h[0].detach())
-    figure, axis = plt.subplots()
-    mesh = axis.pcolormesh(torch.stack(columns, dim=1).numpy(), cmap="viridis")
-    axis.set_xticks([position + 0.5 for position in range(len(text))])
-    axis.set_xticklabels(list(text))
-    axis.set_xlabel("character read")
-    axis.set_ylabel("hidden unit")
-    figure.colorbar(mesh, ax=axis)
+        sums = F.linear(vector, lstm.weight_ih_l0, lstm.bias_ih_l0)
+        i, f, g, o = (sums + F.linear(h, lstm.weight_hh_l0, lstm.bias_hh_l0)).chunk(4)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        rows.append(torch.stack([i, f, o, h]))
+    i, f, o, h = torch.stack(rows, dim=1)
+    return i, f, o, h
+
+
+def draw(values, text, shift=0.0):
+    figure, axes = plt.subplots()
+    axes.imshow(values.detach().numpy(), aspect="auto")
+    axes.set_xticks([at + shift for at in range(len(text))], list(text))
     return figure
 
 
-def by_hand_without_pyplot(rnn, x, text):
-    h, states = torch.zeros(rnn.hidden_size), []
+def input_gates(lstm, x, text):
+    i, _, _, h = inside(lstm, x)
+    return i.sigmoid(), h, draw(h.T, text)
+
+
+def before_the_sigmoid(lstm, x, text):
+    _, f, _, h = inside(lstm, x)
+    return f, h, draw(h.T, text)
+
+
+def gates_of_the_state_after(lstm, x, text):
+    _, _, _, h = inside(lstm, x)
+    sums = F.linear(x, lstm.weight_ih_l0, lstm.bias_ih_l0)
+    sums = sums + F.linear(h, lstm.weight_hh_l0, lstm.bias_hh_l0)
+    return sums.chunk(4, dim=1)[1].sigmoid(), h, draw(h.T, text)
+
+
+def turned(lstm, x, text):
+    _, f, _, h = inside(lstm, x)
+    return f.sigmoid(), h, draw(h, text)
+
+
+def gates_in_the_picture(lstm, x, text):
+    _, f, _, h = inside(lstm, x)
+    return f.sigmoid(), h, draw(f.sigmoid().T, text)
+
+
+def ticks_beside_the_columns(lstm, x, text):
+    _, f, _, h = inside(lstm, x)
+    return f.sigmoid(), h, draw(h.T, text, shift=1.0)
+
+
+def without_a_loop(lstm, x, text):
+    """The states come from nn.LSTM, and the gates from the states before."""
     with torch.no_grad():
-        for vector in x:
-            h = torch.tanh(
-                rnn.weight_ih_l0 @ vector + rnn.bias_ih_l0 + rnn.weight_hh_l0 @ h + rnn.bias_hh_l0
-            )
-            states.append(h.tolist())
-    figure = Figure()
-    axis = figure.add_subplot()
-    image = axis.imshow(list(zip(*states, strict=True)), origin="lower", aspect="auto")
-    axis.xaxis.set_ticks(range(len(text)), labels=list(text))
-    axis.set(xlabel="position", ylabel="unit", title="states")
-    figure.colorbar(image)
-    return figure
-
-
-def a_batch_of_one(rnn, x, text):
-    states = rnn(x.unsqueeze(0))[0].squeeze(0).detach()
+        states, _ = lstm(x)
+        before = F.pad(states, (0, 0, 1, 0))[:-1]
+        sums = x @ lstm.weight_ih_l0.T + before @ lstm.weight_hh_l0.T
+        sums += lstm.bias_ih_l0 + lstm.bias_hh_l0
     figure = plt.figure()
-    plt.imshow(states.mT.numpy())
-    plt.xticks(torch.arange(len(text)).tolist(), list(text))
-    plt.xlabel("character")
-    plt.ylabel("unit")
+    plt.pcolormesh(states.T.numpy())
+    plt.xticks([at + 0.5 for at in range(len(text))], list(text))
     plt.colorbar()
-    return figure
+    H = lstm.hidden_size
+    return torch.sigmoid(sums[:, H : 2 * H]), states, figure
+
+
+def without_pyplot(lstm, x, text):
+    _, f, _, h = inside(lstm, x)
+    figure = Figure()
+    axes = figure.add_subplot()
+    image = axes.imshow(h.T.tolist(), origin="lower")
+    axes.xaxis.set_ticks(range(len(text)), labels=list(text))
+    figure.colorbar(image)
+    return [f.sigmoid().detach(), h.detach(), axes]
 
 
 MISTAKES = {
-    "character_rnn": [
-        (not_trained, "was it trained"),
-        (trained_for_three_steps, "was it trained"),
-        (an_lstm, "contains an nn.LSTM"),
-        (bidirectional, "a bidirectional network reads"),
-        (targets_not_moved, "the character that it has read"),
-        (targets_moved_back, "the character before"),
-        (batch_not_first, "batch_first=True"),
-        (own_hidden_size, "has 64 units, hidden_size is 32"),
-        (last_position_only, "logits for every position"),
-        (one_character_at_a_time, "run along the sequence"),
-        (no_recurrence, "no nn.RNN"),
+    "CharacterRNN": [
+        (WithCell, "ready-made recurrent network"),
+        (NoTanh, "tanh is missing"),
+        (IgnoresTheState, "ignores the state"),
+        (ForgetsAtEveryStep, "ignores the state"),
+        (LastLogitsOnly, "the logits: shape"),
+        (Detached, "no gradient comes through"),
     ],
     "compare_training_speed": [
-        (in_milliseconds, "return seconds"),
-        (no_step, "has not learned"),
-        (no_zero_grad, "zero_grad() is missing"),
-        (rate_left_at_its_default, "set it to 0.01"),
-        (backwards, "opposite order"),
-        (clock_started_once, "start the clock anew"),
-        (last_batch_timed, "add up all batches"),
-        (forward_passes_timed, "stop the clock after the step"),
-        (last_loss_only, "expected a list"),
-        (losses_left_tensors, "expected a float"),
+        (reads_padding, "reads padding"),
+        (last_position_of_the_batch, "not of each sequence"),
+        (sorted_and_never_put_back, "in another order than the classes"),
+        (no_zero_grad, "old gradients"),
+        (head_forgotten, "without its head"),
+        (one_clock_for_both, "start the clock again"),
     ],
-    "hidden_state_figure": [
-        (turned, "a row for each position"),
-        (inputs_shown, "shows the inputs x"),
-        (last_state_only, "a column for each position"),
-        (shown_through_tanh_again, "does not show the values"),
-        (gradients_not_detached, "stops with RuntimeError"),
-        (colors_for_positive_states, "the colors end at 0"),
-        (no_axis_labels, "x axis has no label"),
-        (no_characters, "labels of the x ticks"),
-        (no_color_bar, "no color bar"),
-        (lines_instead, "no heat map"),
-        (axes_returned, "expected a Figure"),
+    "gates_and_states": [
+        (input_gates, "these are the input gates"),
+        (before_the_sigmoid, "before the sigmoid"),
+        (gates_of_the_state_after, "need the state before it"),
+        (turned, "this one is turned"),
+        (gates_in_the_picture, "what the heat map shows"),
+        (ticks_beside_the_columns, "below their own columns"),
     ],
 }
 
 ALSO_RIGHT = {
-    "character_rnn": [one_hot_and_columns, the_whole_text_in_order],
-    "compare_training_speed": [each_batch_timed, batches_outside],
-    "hidden_state_figure": [step_by_step_as_a_mesh, by_hand_without_pyplot, a_batch_of_one],
+    "CharacterRNN": [OneProduct, OwnParameters],
+    "compare_training_speed": [unpacked_and_indexed, sorted_with_the_classes],
+    "gates_and_states": [without_a_loop, without_pyplot],
 }
