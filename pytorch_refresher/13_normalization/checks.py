@@ -3,169 +3,151 @@
 import copy
 import math
 
-from pytorch_refresher._common.marking import NotYet, expect, expect_type
+from pytorch_refresher._common.marking import expect, expect_close, expect_type, reject
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .solutions import error_by_batch_size, train_eval_difference
 
 
-def one_number(result, what: str) -> float:
-    """`result`, a float or a tensor with one number, as a float; otherwise a hint."""
-    expect(
-        isinstance(result, float) or (torch.is_tensor(result) and result.numel() == 1),
-        f"{what}: return one number, a float or a tensor with one number",
-    )
-    number = torch.as_tensor(result).item()
-    expect(math.isfinite(number), f"{what}: the number is {number}: was there a 0/0?")
-    return number
+def used_batch_norm(D: int) -> nn.BatchNorm1d:
+    """A layer whose running statistics are those of other data."""
+    bn = nn.BatchNorm1d(D)
+    for _ in range(5):
+        bn(torch.randn(32, D) * 3 + 2)
+    return bn
 
 
+@torch.random.fork_rng(devices=[])
 def check_normalization_axes(answer) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
-    # More features than samples, and no entry on the diagonal, tell rows from columns.
-    for batch_size, features, sample, feature in ((4, 7, 1, 5), (6, 3, 4, 0)):
-        figure = answer(batch_size, features, sample, feature)
-        plt.close("all")
-        expect_type(figure, Figure, "what you return")
-        panels = [axis for axis in figure.axes if axis.images]  # a color bar has no image
-        expect(
-            len(panels) == 2,
-            f"{len(panels)} axes of the figure show an image (imshow), expected 2",
-        )
-        titles = [axis.get_title() for axis in panels]
-        expect(
-            titles == ["BatchNorm", "LayerNorm"],
-            f"the titles are {titles}, expected ['BatchNorm', 'LayerNorm']",
-        )
-        expected = torch.zeros(2, batch_size, features)
-        expected[0, :, feature] = 1
-        expected[1, sample] = 1
-        tables = []
-        for axis, title in zip(panels, titles, strict=True):
-            for which, label in (("x", axis.get_xlabel()), ("y", axis.get_ylabel())):
-                wanted = {"x": "feature", "y": "sample"}[which]
-                expect(label == wanted, f'{title}: the {which} label is "{label}", not "{wanted}"')
-            data = axis.images[0].get_array()
-            table = torch.tensor(data.filled(0).tolist()).float()
-            expect(
-                table.shape == (batch_size, features),
-                f"{title}: the image has shape {tuple(table.shape)}, expected "
-                f"({batch_size}, {features}): a row for each sample",
-            )
-            expect(
-                table[sample, feature].item() == 1,
-                f"{title}: the entry [sample, feature] itself must be a 1",
-            )
-            tables.append(table)
-        expect(
-            not torch.equal(tables[0], expected[1]),
-            "BatchNorm shows a row: it normalizes each feature over the batch, a column",
-        )
-        expect(
-            not torch.equal(tables[1], expected[0]),
-            "LayerNorm shows a column: it normalizes each sample over its features, a row",
-        )
-        for title, table, right in zip(titles, tables, expected, strict=True):
-            expect(
-                torch.equal(table, right),
-                f"{title}: mark with 1 only what shares a mean with the entry, and leave no "
-                "entry of it out",
-            )
+    torch.manual_seed(0)
+    # More samples than features and the reverse, and never a place on the diagonal.
+    for B, D, sample, feature in ((4, 6, 1, 4), (10, 9, 5, 0)):
+        x = torch.randn(B, D) * 3 + 1
+        column, row, itself, group = torch.zeros(4, B, D)
+        column[:, feature], row[sample], itself[sample, feature] = 1, 1, 1
+        group[sample, feature // 3 * 3 : feature // 3 * 3 + 3] = 1  # three features share a mean
+        layers = {
+            "BatchNorm": (nn.BatchNorm1d(D), column),
+            "LayerNorm": (nn.LayerNorm(D), row),
+            "BatchNorm, evaluation": (used_batch_norm(D).eval(), itself),
+            "GroupNorm": (nn.GroupNorm(D // 3, D), group),
+        }
+        for names in (["BatchNorm", "LayerNorm"], ["LayerNorm"], list(layers)[::-1]):
+            given = x.clone()
+            figure = answer({name: layers[name][0] for name in names}, given, sample, feature)
+            plt.close("all")
+            expect_type(figure, Figure, "what you return")
+            expect(torch.equal(given, x), "x changed: work on a copy")
+            panels = [axes for axes in figure.axes if axes.images]  # a color bar has no image
+            titles = [axes.get_title() for axes in panels]
+            expect(titles == names, f"the titles of the panels are {titles}, expected {names}")
+            for axes, name in zip(panels, names, strict=True):
+                layer, expected = layers[name]
+                mode = name != "BatchNorm, evaluation"
+                expect(layer.training == mode, f"{name} comes back in another mode than it had")
+                compare_table(axes.images[0].get_array(), name, expected, row, column)
 
 
-def check_train_eval_difference(answer) -> None:
-    used = nn.BatchNorm1d(6)
-    for _ in range(5):
-        used(torch.randn(32, 6) * 3 + 2)
-    model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.LayerNorm(5))
-    # A sample far below the others: the largest difference is a negative one.
-    x = torch.randn(16, 6) * 2 + 5
-    x[3] -= 40
-    layers = {
-        "a fresh nn.BatchNorm1d": nn.BatchNorm1d(6),
-        "an nn.BatchNorm1d that has seen data": used.eval(),
-        "nn.LayerNorm": nn.LayerNorm(6),
-        "nn.RMSNorm": nn.RMSNorm(6).eval(),
-        "a model with both": model,
+def compare_table(shown, name: str, expected: Tensor, row: Tensor, column: Tensor) -> None:
+    table = torch.tensor(shown.filled(0).tolist()).float()
+    mistakes = {
+        f"{name}: the table is transposed. A row per sample, a column per feature": expected.T,
+        f"{name}: this is the whole column, but that layer doesn't mix samples": column,
+        f"{name}: this is the whole row, but that layer doesn't mix features like this": row,
+        f"{name}: everything is 1. Start from one number of the output": torch.ones_like(row),
+        f"{name}: it's the reverse, 0 where the output depends on the input": 1 - expected,
     }
-    for name, layer in layers.items():
-        before = copy.deepcopy(layer)
-        result = one_number(answer(layer, x.clone()), name)
-        state, wanted = layer.state_dict(), before.state_dict()
-        expect(
-            all(torch.equal(state[key], wanted[key]) for key in wanted),
-            f"{name}: its running statistics have moved: work on a copy",
-        )
-        expect(
-            [module.training for module in layer.modules()]
-            == [module.training for module in before.modules()],
-            f"{name}: it comes back in another mode than it had: work on a copy",
-        )
-        right = train_eval_difference(before, x)
-        if abs(result - right) <= 1e-4 * right:
-            continue
-        expect(
-            right > 0, f"{name} gives the same in both modes, yet your difference is {result:.4g}"
-        )
-        expect(
-            result != 0,
-            f"{name} differs between its modes, yet you return 0: were both calls in one mode?",
-        )
-        expect(result > 0, f"{name}: the difference is negative: take absolute values first")
-        late = copy.deepcopy(before).train()
-        with torch.no_grad():
-            training = late(x)
-            moved = (training - late.eval()(x)).abs().max().item()
-            mean = (training - before.eval()(x)).abs().mean().item()
-        expect(
-            abs(result - moved) > 1e-4 * moved,
-            f"{name}: the evaluation ran after the training pass had moved the statistics",
-        )
-        expect(
-            abs(result - mean) > 1e-4 * mean,
-            f"{name}: that is the mean difference, the largest is asked for",
-        )
-        raise NotYet(f"{name}: the largest difference is {right:.4g}, not {result:.4g}")
+    reject(table, expected, mistakes)
+    expect_close(table, expected, f"{name}: the table")
 
 
+@torch.random.fork_rng(devices=[])
+def check_train_eval_difference(answer) -> None:
+    torch.manual_seed(0)
+    for far in (-40, 40):  # the largest difference is once negative and once positive
+        x = torch.randn(16, 6) * 2 + 5
+        x[3] += far
+        model = nn.Sequential(nn.Linear(6, 5), used_batch_norm(5), nn.ReLU(), nn.LayerNorm(5))
+        for name, layer in {
+            "a fresh nn.BatchNorm1d": nn.BatchNorm1d(6),
+            "an nn.BatchNorm1d that has seen data": used_batch_norm(6).eval(),
+            "nn.LayerNorm": nn.LayerNorm(6),
+            "nn.RMSNorm": nn.RMSNorm(6).eval(),
+            "a model with both": model,
+        }.items():
+            before, given = copy.deepcopy(layer), x.clone()
+            result = answer(layer, given)
+            state, modes = before.state_dict(), [each.training for each in before.modules()]
+            expect(
+                all(torch.equal(now, state[key]) for key, now in layer.state_dict().items()),
+                f"{name}: its running statistics have moved: work on a copy",
+            )
+            expect(
+                [each.training for each in layer.modules()] == modes,
+                f"{name}: it comes back in another mode than it had: work on a copy",
+            )
+            expect(torch.equal(given, x), "x changed: work on a copy")
+            compare_difference(name, before, x, one_number(result, name))
+
+
+def compare_difference(name: str, layer: nn.Module, x: Tensor, result: float) -> None:
+    right, late = train_eval_difference(layer, x), copy.deepcopy(layer).train()
+    with torch.no_grad():
+        training, evaluation = late(x), copy.deepcopy(layer).eval()(x)
+        moved = (training - late.eval()(x)).abs().max().item()
+    signed = training - evaluation
+    mistakes = {
+        f"{name}: you evaluate after the training pass, which has moved the statistics": moved,
+        f"{name}: that is the mean difference, not the largest": signed.abs().mean().item(),
+        f"{name}: both outputs are of the same mode": 0.0,
+        f"{name}: large differences can be negative, too: take abs first": signed.max().item(),
+        f"{name}: take abs before you look for the largest": signed.min().item(),
+    }
+    reject(result, right, mistakes)
+    expect_close(result, right, f"{name}: the largest difference")
+
+
+@torch.random.fork_rng(devices=[])
 def check_error_by_batch_size(answer) -> None:
-    for samples, features, batch_sizes in ((48, 5, [1, 2, 6, 48]), (30, 3, [15, 3, 1])):
-        # Away from 0 and of different scales, so that running statistics would be far off.
-        x = torch.randn(samples, features) * torch.tensor([0.5, 1, 2, 4, 8])[:features] + 3
-        result = answer(x.clone(), list(batch_sizes))
+    torch.manual_seed(0)
+    for N, D, sizes in ((48, 5, [1, 2, 6, 48]), (30, 3, [15, 3, 1]), (12, 1, [4])):
+        # Of different scales and away from 0, so that running statistics would be far off.
+        x = torch.randn(N, D) * torch.tensor([0.5, 1, 2, 4, 8])[:D] + 3
+        given, asked = x.clone(), list(sizes)
+        result = answer(given, asked)
         expect_type(result, dict)
-        expect(
-            set(result) == set(batch_sizes),
-            f"the keys are {list(result)}, expected the batch sizes {batch_sizes}",
-        )
-        expect(
-            result[1] is None,
-            "a batch size of 1 must give None: nn.BatchNorm1d in training mode refuses it",
-        )
-        for size, right in error_by_batch_size(x, batch_sizes).items():
+        expect(torch.equal(given, x) and asked == sizes, "x or batch_sizes changed")
+        expect(set(result) == set(sizes), f"the keys are {list(result)}, expected {sizes}")
+        whole = nn.BatchNorm1d(D)(x)
+        for size, right in error_by_batch_size(x, sizes).items():
             if size == 1:
+                expect(result[1] is None, "a batch size of 1 must give None: the layer refuses it")
                 continue
-            error = one_number(result[size], f"batch size {size}")
-            if abs(error - right) <= 1e-3 * right + 1e-5:
-                continue
-            expect(
-                size < samples,
-                f"one batch of all {size} samples differs from itself by {error:.3g}: compare with "
-                "what BatchNorm gives for x, in training mode",
-            )
-            expect(
-                error != 0,
-                f"batch size {size} makes no difference: is BatchNorm in training mode?",
-            )
-            expect(
-                abs(error - right**2) > 1e-3 * right,
-                f"batch size {size}: take the square root of the mean squared difference",
-            )
-            raise NotYet(
-                f"batch size {size}: the error is {right:.4g}, not {error:.4g}: compare with one "
-                "batch of all samples, over all N * D entries"
-            )
+            what = f"batch size {size}: the error"
+            error = one_number(result[size], what)
+            parts = torch.cat([nn.BatchNorm1d(D)(batch) for batch in x.split(size)]).detach()
+            mistakes = {
+                f"{what} is 0. Is BatchNorm in training mode, and does it see small batches?": 0.0,
+                f"{what}: take the square root of the mean squared difference": right**2,
+                f"{what} is a mean absolute difference": (parts - whole).abs().mean().item(),
+                f"{what} is a sum: take the mean over all N * D numbers": right * (N * D) ** 0.5,
+                f"{what}: compare with one batch of all samples, not with x": (
+                    (parts - x).square().mean().sqrt().item()
+                ),
+            }
+            reject(error, right, mistakes)
+            expect_close(error, right, what)
+
+
+def one_number(result: object, what: str) -> float:
+    """`result` as a float. A tensor with one number will do, too."""
+    single = isinstance(result, Tensor) and result.numel() == 1
+    number = result.item() if single else result
+    expect_type(number, float, f"{what}: what you return")
+    expect(math.isfinite(number), f"{what}: you return {number}: was there a 0/0?")
+    return float(number)

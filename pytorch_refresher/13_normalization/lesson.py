@@ -1,13 +1,12 @@
 """Lesson 13: Normalization
 
-    y = gamma * (x - mean) / sqrt(variance + eps) + beta
+Give lesson 10's network eight hidden layers instead of one, and train it with SGD. It doesn't get
+better, it learns nothing: nine answers in ten are wrong, as with blind guessing. There is no bug.
+The image is lost on its way through the layers, and this lesson brings it back.
 
-BatchNorm and LayerNorm are this one formula. They differ in the numbers that share a mean and
-a variance: one feature over the whole batch, or one token over its features. The rest follows:
-what needs running statistics, what breaks with a batch of one, and what transformers use.
-
-    python lesson.py             the whole lesson, then your practice report
-    python lesson.py --practice  the practice report alone
+    python lesson.py             run the lesson, then mark your practice answers
+    python lesson.py --practice  only mark your practice answers
+    python lesson.py --download  run it on all 70,000 images
 """
 
 import math
@@ -15,521 +14,385 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
-from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-from pytorch_refresher._common.paths import SHIPPED_SAMPLES
+from pytorch_refresher._common import (
+    lesson_arguments,
+    report_practice,
+    save_figure,
+    section,
+    show_error,
+)
+from pytorch_refresher._data import fashion_mnist
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
-# Shapes are written in comments with these letters throughout the lesson:
-#   B batch   L positions of a sequence   D features of each position
-# PyTorch's documentation of BatchNorm writes N for B, and C (channels) for D.
+SEED = 0
+HIDDEN, WIDTH = 8, 64  # hidden layers, and the units of each
+# Letters in shapes: B samples in a batch, L positions of a sequence, D features of a sample or token.
+# Where we say B and D, the documentation of BatchNorm says N and C.
 
-BATCH_SIZE, STEPS, WIDTH = 64, 150, 64
-LEARNING_RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
+
+def images_that_fade(images: Tensor) -> None:
+    section("Layer after layer, images get more alike")
+
+    # Send 1,000 images through the layers. How different are they after each? Take the standard
+    # deviation of a unit over the images, and average over the units.
+    torch.manual_seed(SEED)
+    plain = rescaled = images[:1000]
+    print("hidden layer   plain   rescaled")
+    with torch.no_grad():
+        for number in range(1, HIDDEN + 1):
+            linear = nn.Linear(plain.size(1), WIDTH)
+            plain = linear(plain).relu()
+            # The cure: bring each unit back to mean 0 and standard deviation 1, at every layer.
+            rescaled = linear(rescaled)
+            rescaled = ((rescaled - rescaled.mean(dim=0)) / rescaled.std(dim=0)).relu()
+            print(f"{number:>12}{plain.std(dim=0).mean():>8.4f}{rescaled.std(dim=0).mean():>11.4f}")
+
+    # PyTorch's starting weights are small: a layer leaves a third of the mean square, and ReLU half
+    # of that. After eight layers, all images look alike, and so would the scores.
 
 
 def normalize(x: Tensor, dim: int | tuple[int, ...], eps: float = 1e-5) -> Tensor:
-    """Bring x to mean 0 and variance 1 over the dimensions `dim`; the same shape comes back.
+    """Bring x to mean 0 and variance 1 over the dimensions `dim`. The shape stays.
 
-    eps keeps the root away from 0 where all numbers are equal.
     Source: Ioffe and Szegedy, "Batch Normalization" (2015), algorithm 1.
     """
     mean = x.mean(dim=dim, keepdim=True)
-    variance = x.var(dim=dim, correction=0, keepdim=True)  # biased: divided by n, not n - 1
-    return (x - mean) / (variance + eps).sqrt()
-
-
-def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    """Divide x by its root mean square over the last dimension. x: (..., D), weight: (D,).
-
-    Source: Zhang and Sennrich, "Root Mean Square Layer Normalization" (2019).
-    """
-    mean_square = x.square().mean(dim=-1, keepdim=True)
-    return weight * x / (mean_square + eps).sqrt()
+    variance = x.var(dim=dim, correction=0, keepdim=True)  # divided by n, not by n - 1
+    return (x - mean) / (variance + eps).sqrt()  # eps: where all are equal, don't divide by 0
 
 
 def columns_or_rows() -> None:
     section("Columns or rows?")
 
-    # Three people rate three dishes. Ann is strict, Cleo generous.
-    names, dishes = ["Ann", "Ben", "Cleo"], ["soup", "curry", "cake"]
-    ratings = torch.tensor([[1.0, 2.0, 3.0], [4.0, 6.0, 8.0], [7.0, 8.0, 9.0]])  # (B=3, D=3)
+    # Three people rate three dishes. Ann is strict, Cleo is generous.
+    people, dishes = ("Ann", "Ben", "Cleo"), ("soup", "curry", "cake")
+    ratings = torch.tensor([[1.0, 2.0, 3.0], [4.0, 6.0, 8.0], [7.0, 8.0, 9.0]])  # (B, D)
 
-    # Down a column, as BatchNorm does: how does a rating compare with the others of that dish?
-    by_column = torch.zeros(3, 3)
-    for dish in range(3):
-        column = ratings[:, dish]
-        mean = column.sum() / 3
-        variance = ((column - mean) ** 2).sum() / 3
-        by_column[:, dish] = (column - mean) / variance.sqrt()
+    # BatchNorm goes down a column: how does this rating compare with the others of that dish?
+    # LayerNorm goes along a row: what does this person like more than the rest, and what less?
+    by_column, by_row = normalize(ratings, dim=0), normalize(ratings, dim=1)
+    head = "".join(f"{dish:>7}" for dish in dishes)
+    print(f"{'':<6}{head}  {head}  {head}")
+    for name, *rows in zip(people, ratings, by_column, by_row, strict=True):
+        print(f"{name:<6}" + "  ".join("".join(f"{x:>7.2f}" for x in row) for row in rows))
+    print("       the ratings            each column normalized  each row normalized")
 
-    # Along a row, as LayerNorm does: what does this person like more, what less?
-    by_row = torch.zeros(3, 3)
-    for person in range(3):
-        row = ratings[person]
-        mean = row.sum() / 3
-        variance = ((row - mean) ** 2).sum() / 3
-        by_row[person] = (row - mean) / variance.sqrt()
-
-    heads = "".join(f"{dish:>7}" for dish in dishes)
-    print(f"{'':<5}{heads}   {heads}   {heads}")
-    for person, name in enumerate(names):
-        tables = (ratings[person], by_column[person], by_row[person])
-        print(f"{name:<5}" + "   ".join("".join(f"{x:>7.2f}" for x in row) for row in tables))
-    print("      the ratings             each column normalized    each row normalized")
-
-    # Both in one expression: only the dimension differs.
-    torch.testing.assert_close(normalize(ratings, dim=0), by_column, rtol=0, atol=1e-4)
-    torch.testing.assert_close(normalize(ratings, dim=1), by_row, rtol=0, atol=1e-4)
-
-    # Each row stands for itself. A column's numbers hang on who else is in the batch: when Ben
-    # goes home, Ann's change though she rated as before.
-    without_ben = ratings[[0, 2]]
-    print(f"Ann without Ben, by column: {normalize(without_ben, dim=0)[0]}")
-    print(f"Ann without Ben, by row:    {normalize(without_ben, dim=1)[0]}")
-    assert not torch.allclose(normalize(without_ben, dim=0)[0], by_column[0], atol=1e-2)
-    torch.testing.assert_close(normalize(without_ben, dim=1)[0], normalize(ratings, dim=1)[0])
+    # Ben goes home. Ann's ratings are what they were, but look what happens to her numbers.
+    print(f"Ann without Ben, by column: {normalize(ratings[[0, 2]], dim=0)[0]}")
+    print(f"Ann without Ben, by row:    {normalize(ratings[[0, 2]], dim=1)[0]}")
 
 
 def batch_norm() -> None:
     section("BatchNorm: one feature over the batch")
+    torch.manual_seed(SEED)
 
     # BatchNorm: normalize across batch (N), per feature
-    # Input shape: (N, C) or (N, C, H, W)
+    # Input shape: (N, C), or (N, C, H, W) with nn.BatchNorm2d
     # Computes mean/var over N for each C
     bn = nn.BatchNorm1d(num_features=512)
-    # Features of very different scales, as a layer may give them: from 0.1 to 10.
-    x = torch.randn(32, 512) * torch.logspace(-1, 1, 512) + 1  # (N=32, C=512)
+    x = torch.randn(32, 512) * torch.logspace(-1, 1, 512) + 1  # (N, C), from narrow to wide
     y = bn(x)
-    print(f"{x.shape = }, {y.shape = }")
-    print(f"std of the first and the last feature: {x[:, 0].std():.2f} and {x[:, -1].std():.2f}")
-    print(f"after BatchNorm:                       {y[:, 0].std():.2f} and {y[:, -1].std():.2f}")
-    torch.testing.assert_close(y, normalize(x, dim=0), rtol=0, atol=1e-5)
+    print(f"std of the last feature: {x[:, -1].std():.2f} before, {y[:, -1].std():.2f} after")
+    print(f"{torch.allclose(y, normalize(x, dim=0), atol=1e-5) = }")
 
-    # gamma and beta, called weight and bias, are learned, one of each a feature. They start at
-    # 1 and 0, and can give a feature any scale and mean that the next layer would rather have.
-    print(f"{bn.weight.shape = }, {bn.bias.shape = }")
-    with torch.no_grad():
-        bn.weight.fill_(2.0)
-        bn.bias.fill_(3.0)
-    torch.testing.assert_close(bn(x), 2 * normalize(x, dim=0) + 3, rtol=0, atol=2e-5)
-    print("nn.BatchNorm1d is gamma * normalize(x, dim=0) + beta: yes")
+    # What if the next layer would like another scale better? Then that can be learned: each feature
+    # is multiplied by a gamma, called weight, and a beta, called bias, is added.
+    nn.init.constant_(bn.weight, 2.0)
+    nn.init.constant_(bn.bias, 3.0)
+    print(f"{torch.allclose(bn(x), 2 * normalize(x, dim=0) + 3, atol=1e-4) = }")
 
-    # Images: a channel is a feature, and all of its pixels count as samples.
-    images = torch.randn(8, 3, 5, 5) * 4 + 2  # (N, C, H, W)
-    bn2d = nn.BatchNorm2d(num_features=3)
-    torch.testing.assert_close(bn2d(images), normalize(images, dim=(0, 2, 3)), rtol=0, atol=1e-5)
-    # Sequences: BatchNorm1d wants the features in the middle, (N, C, L).
-    sequences = torch.randn(8, 512, 10)
-    fresh = nn.BatchNorm1d(num_features=512)
-    expected = normalize(sequences, dim=(0, 2))
-    torch.testing.assert_close(fresh(sequences), expected, rtol=0, atol=1e-5)
-    print("Over (N, H, W) for images, over (N, L) for sequences, for each C: yes")
+    # Of an image, each channel is a feature, and each pixel counts as one more sample of it.
+    images, bn2d = torch.randn(8, 3, 5, 5), nn.BatchNorm2d(num_features=3)  # (N, C, H, W)
+    print(f"{torch.allclose(bn2d(images), normalize(images, dim=(0, 2, 3)), atol=1e-5) = }")
+    # In a sequence, each position does. Mind the order: the features come second, (N, C, L).
+    sequences, bn1d = torch.randn(8, 16, 5), nn.BatchNorm1d(num_features=16)
+    print(f"{torch.allclose(bn1d(sequences), normalize(sequences, dim=(0, 2)), atol=1e-5) = }")
 
 
 def training_and_evaluation() -> None:
-    section("Training mode, evaluation mode")
+    section("Training mode and evaluation mode")
 
-    # At inference there may be no batch. So BatchNorm keeps a running mean and variance while
-    # it trains: each batch moves them a tenth of the way (momentum=0.1).
+    # A single image has no batch to compare with. So while it trains, BatchNorm remembers: after
+    # each batch, its running mean goes a part of the way, the momentum, to that batch's mean.
+    torch.manual_seed(SEED)
     bn = nn.BatchNorm1d(num_features=2)
-    mean, variance = bn.running_mean.clone(), bn.running_var.clone()
-    print(f"at first:          {mean = }, {variance = }")
+    mean, variance = torch.zeros(2), torch.ones(2)  # what it starts with
     for _ in range(3):
-        x = torch.randn(4, 2) * 5 + 10  # (B=4, D=2): true mean 10, true variance 25
+        x = torch.randn(4, 2) * 5 + 10  # (B, D), drawn with mean 10 and variance 25
         bn(x)
-        mean = 0.9 * mean + 0.1 * x.mean(dim=0)
-        # Here the variance is the unbiased one, divided by n - 1: an estimate for all data, not
-        # a fact about this batch. For a batch of 4 the two differ by a third.
-        variance = 0.9 * variance + 0.1 * x.var(dim=0, correction=1)
-    torch.testing.assert_close(bn.running_mean, mean, rtol=0, atol=1e-5)
-    torch.testing.assert_close(bn.running_var, variance, rtol=0, atol=1e-5)
-    print(f"after 3 batches:   {bn.running_mean = }, {bn.running_var = }")
-
-    # In evaluation mode these stand in for the batch's own. Nothing moves any more.
-    bn.eval()
-    by_hand = (x - mean) / (variance + bn.eps).sqrt()
-    torch.testing.assert_close(bn(x), by_hand, rtol=0, atol=1e-5)
-    early = (bn(x) - normalize(x, dim=0)).abs().max().item()
-    bn.train()
+        mean = (1 - bn.momentum) * mean + bn.momentum * x.mean(dim=0)
+        # Here the variance is divided by n - 1: it's an estimate for images yet to come.
+        variance = (1 - bn.momentum) * variance + bn.momentum * x.var(dim=0, correction=1)
+    print(f"{torch.allclose(bn.running_mean, mean, atol=1e-5) = }, with {bn.momentum = }")
+    print(f"{torch.allclose(bn.running_var, variance, atol=1e-4) = }")
+    # Three batches aren't enough to get from 0 to 10. A few hundred are.
+    print(f"  3 batches: {bn.running_mean = }, {bn.running_var = }")
     for _ in range(200):
         bn(torch.randn(64, 2) * 5 + 10)
-    bn.eval()
-    x = torch.randn(64, 2) * 5 + 10
-    late = (bn(x) - normalize(x, dim=0)).abs().max().item()
-    print(f"after 203 batches: {bn.running_mean = }, {bn.running_var = }")
-    print(f"largest difference between the modes: early {early:.2f}, late {late:.2f}")
-    assert early > 1 > late
+    print(f"203 batches: {bn.running_mean = }, {bn.running_var = }")
 
-    # Forget model.eval(), and a prediction depends on who else is in the batch.
-    one = x[:1]
-    bn.eval()
-    torch.testing.assert_close(bn(one), bn(x)[:1])
-    bn.train()
-    change = (bn(x[:2])[0] - bn(x)[0]).abs().max().item()
-    print(f"the same sample in a batch of 2 and in one of 64 differs by up to {change:.2f}")
-    assert change > 0.01
+    # eval() uses them instead of the batch's own. Forget it, and the answer for a sample depends
+    # on which others happen to come with it.
+    x = torch.randn(64, 2) * 5 + 10
+    for mode in (bn.train, bn.eval):
+        mode()
+        change = (bn(x[:2])[0] - bn(x)[0]).abs().max()
+        print(f"{mode.__name__}(): among 2 samples instead of 64, the first moves by {change:.2f}")
 
 
 def layer_norm() -> None:
     section("LayerNorm: one token over its features")
+    torch.manual_seed(SEED)
 
     # LayerNorm: normalize across features, per sample
     # Input shape: (N, seq_len, d_model)
     # Computes mean/var over d_model for each (N, seq_len) position
     ln = nn.LayerNorm(normalized_shape=512)
-    x = torch.randn(8, 10, 512) * 5 + 3  # (N=8, seq_len=10, d_model=512)
+    x = torch.randn(8, 10, 512) * 5 + 3  # (N, seq_len, d_model)
     y = ln(x)
-    print(f"{x.shape = }, {y.shape = }")
-    print(f"{ln.weight.shape = }, {ln.bias.shape = }, {list(ln.buffers()) = }")
-    torch.testing.assert_close(y, normalize(x, dim=-1), rtol=0, atol=1e-5)
+    print(f"{y.shape = }, {ln.weight.shape = }, {ln.bias.shape = }")
+    print(f"{torch.allclose(y, normalize(x, dim=-1), atol=1e-5) = }")
 
-    # No running statistics, no second mode: training and evaluation give the same.
-    assert torch.equal(ln.eval()(x), ln.train()(x))
-    # And no company needed: one token by itself gets what it got among 80.
-    torch.testing.assert_close(ln(x[3, 7]), y[3, 7])
-    print("nn.LayerNorm is normalize(x, dim=-1), in both modes, for any batch: yes")
+    # It needs no batch, remembers nothing, and has nothing to switch.
+    print(f"{torch.allclose(ln(x[3, 7]), y[3, 7], atol=1e-5) = }   one token, all by itself")
+    print(f"{torch.equal(ln.eval()(x), ln.train()(x)) = }")
+    print(f"{list(ln.state_dict()) = }   and no running statistics")
 
-    # RMSNorm leaves the mean where it is and has no beta. Many newer language models use it.
+    # RMSNorm, in many newer language models, doesn't even subtract the mean. It only divides by
+    # the root of the mean square, and learns no beta.
     rms = nn.RMSNorm(normalized_shape=512, eps=1e-6)
-    torch.testing.assert_close(rms(x), rms_norm(x, rms.weight, eps=1e-6), rtol=0, atol=1e-5)
-    # Where the mean is 0 already, it is LayerNorm.
-    centered = x - x.mean(dim=-1, keepdim=True)
-    torch.testing.assert_close(rms(centered), ln(centered), rtol=0, atol=1e-5)
-    print("nn.RMSNorm is rms_norm: yes")
-    draw_the_axes()
-
-
-def draw_the_axes() -> None:
-    """Two cubes of (B, L, D) with the numbers marked that share a mean and a variance."""
-    from pytorch_refresher._common.figures import BLUE, ORANGE
-
-    import matplotlib.pyplot as plt
-
-    D, L, B = 6, 4, 4
-    one_feature, one_token = torch.zeros(2, D, L, B, dtype=torch.bool)
-    one_feature[D - 1] = True
-    one_token[:, 0, B - 1] = True
-    panels = {
-        "BatchNorm: one feature,\nall samples, all positions": (one_feature, BLUE),
-        "LayerNorm: one token,\nall of its features": (one_token, ORANGE),
-    }
-    figure = plt.figure(figsize=(9, 4.6))
-    for number, (title, (marked, color)) in enumerate(panels.items(), start=1):
-        axis = figure.add_subplot(1, 2, number, projection="3d")
-        axis.voxels((~marked).numpy(), facecolors="#EDEDED", edgecolors="#999999", shade=False)
-        axis.voxels(marked.numpy(), facecolors=color, edgecolors="white", shade=False)
-        axis.set(xlabel="features D", ylabel="positions L", zlabel="batch B")
-        axis.set(xticks=[], yticks=[], zticks=[])
-        axis.set_title(title, y=0.98)
-        axis.set_box_aspect((D, L, B), zoom=0.92)
-    figure.suptitle("The colored cells share one mean and one variance")
-    save_figure(figure, "axes")
+    by_hand = x / (x.square().mean(dim=-1, keepdim=True) + 1e-6).sqrt()
+    print(f"{torch.allclose(rms(x), by_hand, atol=1e-5) = }")
 
 
 def where_the_batch_gets_in_the_way() -> None:
     section("Where the batch gets in the way")
+    torch.manual_seed(SEED)
+    D = 16
+    bn, ln = nn.BatchNorm1d(D), nn.LayerNorm(D)
+    x = torch.randn(2, D)
 
-    # A batch of one has no spread: each feature's variance would be 0. BatchNorm refuses.
-    bn, ln = nn.BatchNorm1d(16), nn.LayerNorm(16)
-    x = torch.randn(2, 16)
-    try:
+    # A single sample is its own mean, so nothing would be left of it. BatchNorm refuses. (A single
+    # sequence, (1, D, L), is accepted. Its positions count as samples.)
+    with show_error("BatchNorm with a batch of one"):
         bn(x[:1])
-    except ValueError as error:
-        print(f"A batch of one: ValueError: {str(error).partition(',')[0]}")
-    else:
-        raise AssertionError("BatchNorm1d took a batch of one")
-    print(f"{ln(x[:1]).shape = }")
+    print(f"{ln(x[:1]).shape = }, {bn(torch.randn(1, D, 5)).shape = }")
+    # Of two samples, it keeps which one has more of a feature. How much more is gone.
+    print(f"{bn(x)[:, :5].detach() = }")
 
-    # A batch of two it takes, and keeps of each feature only which sample had more of it.
-    print(f"{bn(x)[:, :4].detach() = }")
-    torch.testing.assert_close(bn(x).abs(), torch.ones(2, 16), rtol=0, atol=0.1)
-
-    # Sequences of different lengths are padded with zeros. BatchNorm counts the zeros in, so
-    # three real tokens come out differently with more padding behind them.
-    tokens = torch.randn(1, 3, 16) + 1
+    # Now sequences, (B, L, D). BatchNorm wants the features second, so swap twice.
+    norms = {"BatchNorm": lambda x: bn(x.transpose(1, 2)).transpose(1, 2), "LayerNorm": ln}
+    tokens = torch.randn(4, 3, D) + 1
     short, long = F.pad(tokens, (0, 0, 0, 1)), F.pad(tokens, (0, 0, 0, 9))  # L = 4 and L = 12
-    print("largest change of the three tokens when padded to 12 instead of 4:")
-    for name, layer in {
-        "BatchNorm": lambda x: bn(x.mT).mT,  # (B, L, D) to (B, D, L) and back
-        "LayerNorm": ln,
-    }.items():
-        change = (layer(long)[:, :3] - layer(short)[:, :3]).abs().max().item()
-        print(f"  {name} {change:.4f}")
-        assert change > 0.1 if name == "BatchNorm" else change < 1e-5
+    other = tokens.clone()
+    other[:, -1] += 3
+    for name, norm in norms.items():
+        padding = (norm(long)[:, :3] - norm(short)[:, :3]).abs().max()
+        future = (norm(other)[:, 0] - norm(tokens)[:, 0]).abs().max()
+        print(f"{name}: more padding moves tokens by up to {padding:.2f}, ", end="")
+        print(f"another last token moves token 0 by up to {future:.2f}")
 
-    # Each position has statistics of its own. In a sum that grows along the sequence, like the
-    # state of a recurrent network, early positions are small and late ones large.
-    states = torch.randn(256, 8, 16).cumsum(dim=1)  # (B=256, L=8, D=16)
-    print("std at position     " + "".join(f"{position:>6}" for position in range(8)))
-    for name, y in {
-        "input": states,
-        "BatchNorm": bn(states.mT).mT,
-        "LayerNorm": ln(states),
-    }.items():
-        print(f"  {name:<18}" + "".join(f"{std:>6.2f}" for std in y.std(dim=(0, 2)).tolist()))
-    # BatchNorm pools the positions and leaves the slope. Statistics for each position would
-    # need enough sequences that reach it, and would have none beyond the longest one seen.
+    # The second number is a leak: a model that must predict the last token could read it off token 0.
+
+    # Positions differ, too. In a sum that grows along the sequence, late ones are large. With one
+    # mean and variance for all positions, they stay large. LayerNorm has one of each per token.
+    states = torch.randn(256, 8, D).cumsum(dim=1)  # (B, L, D)
+    print(f"{'std at position':<18}" + "".join(f"{position:>6}" for position in range(8)))
+    for name, norm in {"input": nn.Identity(), **norms}.items():
+        stds = norm(states).std(dim=(0, 2)).tolist()
+        print(f"{name:<18}" + "".join(f"{std:>6.2f}" for std in stds))
 
 
-def images_and_labels(kind: str) -> tuple[Tensor, Tensor]:
-    """The built-in FashionMNIST sample as two tensors: (N, 784) floats and (N,) labels."""
-    raw = SHIPPED_SAMPLES / "fashion_mnist" / "FashionMNIST" / "raw"
-    images, labels = (
-        # The format IDX: a header of so many bytes, then one byte a pixel or a label.
-        torch.frombuffer(bytearray((raw / name).read_bytes()), dtype=torch.uint8, offset=header)
-        for name, header in ((f"{kind}-images-idx3-ubyte", 16), (f"{kind}-labels-idx1-ubyte", 8))
-    )
-    # Standardized as in lesson 10: the inputs are normalized in every comparison.
-    return (images.view(-1, 784) / 255 - 0.2860) / 0.3530, labels.long()
+# An experiment. A single run may be luck, so five networks train side by side, each with weights and
+# batches of its own. A row of a batch holds the features of network 0, then those of network 1, ...
+NETWORKS, STEPS, BATCH = 5, 40, 32
 
 
-class NoisyBatchNorm(nn.BatchNorm1d):
-    """BatchNorm whose output gets noise in training, of a new mean and spread at every step.
+class Linears(nn.Module):
+    """An nn.Linear for each network: (B, NETWORKS * inputs) to (B, NETWORKS * outputs)."""
 
-    Source: Santurkar et al., "How Does Batch Normalization Help Optimization?" (2018),
-    section 2.2, in small.
-    """
+    def __init__(self, inputs: int, outputs: int, gain: float = 1.0) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)  # nn.Linear, too, draws its numbers from -bound to bound
+        weight, bias = torch.empty(NETWORKS, inputs, outputs), torch.empty(NETWORKS * outputs)
+        self.weight = nn.Parameter(gain * weight.uniform_(-bound, bound))
+        self.bias = nn.Parameter(bias.uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = super().forward(x)  # (B, D)
-        if not self.training:
-            return y
-        mean = torch.rand(self.num_features) - 0.5  # each feature is pushed away from 0
-        return y + mean + 0.5 * torch.rand(self.num_features) * torch.randn_like(y)
+        x = x.unflatten(1, (NETWORKS, -1)).transpose(0, 1)  # (NETWORKS, B, inputs)
+        return (x @ self.weight).transpose(0, 1).flatten(1) + self.bias
 
 
-KINDS = {  # name: the layer after each linear one, and what the first weights are multiplied by
-    "none": (None, 1.0),
-    "none, He": (None, math.sqrt(6)),
-    "BatchNorm": (nn.BatchNorm1d, 1.0),
-    "LayerNorm": (nn.LayerNorm, 1.0),
-    "BatchNorm + noise": (NoisyBatchNorm, 1.0),
+# What follows each Linears. BatchNorm treats each feature alone, whichever network it belongs to. A
+# LayerNorm for each network's share of a row is what PyTorch calls a GroupNorm.
+NORMS = {
+    "none": nn.Identity,
+    "BatchNorm": nn.BatchNorm1d,
+    "LayerNorm": lambda features: nn.GroupNorm(NETWORKS, features),
 }
+SGD, ADAM = torch.optim.SGD, torch.optim.Adam
+LARGER = math.sqrt(6)  # times PyTorch's weights, and ReLU layers keep the mean square
+SETTINGS = {  # what weights are multiplied by, the optimizer, and a learning rate for each kind
+    "PyTorch's start, SGD": (1, SGD, {"none": 0.01, "BatchNorm": 0.1, "LayerNorm": 0.03}),
+    "PyTorch's start, Adam": (1, ADAM, {"none": 0.003, "BatchNorm": 0.003, "LayerNorm": 0.001}),
+    "larger start, SGD": (LARGER, SGD, {"none": 0.1, "BatchNorm": 0.3, "LayerNorm": 0.1}),
+    "larger start, Adam": (LARGER, ADAM, {"none": 0.003, "BatchNorm": 0.003, "LayerNorm": 0.003}),
+    "larger start, SGD, rate 1": (LARGER, SGD, dict.fromkeys(NORMS, 1.0)),  # too large for most
+}
+# In the first four, each rate is the best of RATES on VALIDATION images that were set aside.
+RATES, VALIDATION = {SGD: (0.01, 0.03, 0.1, 0.3, 1.0), ADAM: (0.0003, 0.001, 0.003, 0.01)}, 1000
+SEARCH = False  # True shows what all of them give
 
 
-def network(kind: str, hidden_layers: int) -> nn.Sequential:
-    """784 pixels to 10 logits. The same seed gives all kinds the same random weights."""
-    norm, scale = KINDS[kind]
-    torch.manual_seed(0)
-    layers, width = [], 28 * 28
-    for _ in range(hidden_layers):
-        linear = nn.Linear(width, WIDTH)
-        with torch.no_grad():
-            linear.weight *= scale
-        layers += [linear, norm(WIDTH), nn.ReLU()] if norm else [linear, nn.ReLU()]
+def images_and_labels(folder: Path, part: str) -> tuple[Tensor, Tensor]:
+    """Lesson 10's images, shifted and scaled as there, and their labels: (N, 196) and (N,)."""
+    files = folder / "FashionMNIST" / "raw"
+    # A header of 16 or 8 bytes, then a byte per pixel or label.
+    pixels = bytearray((files / f"{part}-images-idx3-ubyte").read_bytes()[16:])
+    labels = bytearray((files / f"{part}-labels-idx1-ubyte").read_bytes()[8:])
+    images = torch.frombuffer(pixels, dtype=torch.uint8).view(-1, 28, 28) / 255
+    images = images[:, ::2, ::2].flatten(1)  # every other pixel will do, and is faster
+    return (images - 0.2860) / 0.3530, torch.frombuffer(labels, dtype=torch.uint8).long()
+
+
+def train(norm, gain, optimizer, rate: float, train_data, other_data) -> Tensor:
+    """Train all networks, and return the accuracy of each on other data: (NETWORKS,)."""
+    (images, labels), (other_images, other_labels) = train_data, other_data
+    torch.manual_seed(SEED)  # the same weights and the same batches, whatever the norm
+    layers, width = [], images.size(1)
+    for _ in range(HIDDEN):
+        # The norm comes before the ReLU, as in the paper of 2015.
+        layers += [Linears(width, WIDTH, gain), norm(NETWORKS * WIDTH), nn.ReLU()]
         width = WIDTH
-    return nn.Sequential(*layers, nn.Linear(width, 10))
-
-
-def train(model: nn.Module, data: tuple[Tensor, Tensor], lr: float) -> list[float]:
-    """Train for STEPS steps on the same batches for every model; the loss of each step."""
-    images, labels = data
-    generator = torch.Generator().manual_seed(0)
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    model.train()
-    losses = []
+    model = nn.Sequential(*layers, Linears(width, 10), nn.Unflatten(1, (NETWORKS, 10)))
+    updates = optimizer(model.parameters(), lr=rate)
     for _ in range(STEPS):
-        batch = torch.randint(len(labels), (BATCH_SIZE,), generator=generator)
-        loss = F.cross_entropy(model(images[batch]), labels[batch])
-        optimizer.zero_grad()
+        batch = torch.randint(len(labels), (BATCH, NETWORKS))
+        scores = model(images[batch].flatten(1))  # (B, NETWORKS, 10)
+        # A sum over the networks and a mean over the batch: each network has its own loss.
+        loss = F.cross_entropy(scores.transpose(1, 2), labels[batch]) * NETWORKS
+        updates.zero_grad()
         loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+        updates.step()
+    model.eval()  # or BatchNorm would compare the other images with each other
+    with torch.no_grad():
+        answers = model(other_images.repeat(1, NETWORKS)).argmax(dim=2)  # (N, NETWORKS)
+    return (answers == other_labels[:, None]).float().mean(dim=0)
 
 
-@torch.no_grad()
-def accuracy(model: nn.Module, data: tuple[Tensor, Tensor]) -> float:
-    """The share of right answers, in evaluation mode."""
-    images, labels = data
-    return (model.eval()(images).argmax(dim=1) == labels).float().mean().item()
+def does_it_help(train_data, other_data, settings=SETTINGS) -> None:
+    section("Does it help?")
+    if SEARCH:
+        other_data = [each[-VALIDATION:] for each in train_data]
+        train_data = [each[:-VALIDATION] for each in train_data]
+        settings = {
+            f"{name}, {rate}": (gain, optimizer, dict.fromkeys(NORMS, rate))
+            for name, (gain, optimizer, _) in list(settings.items())[:-1]
+            for rate in RATES[optimizer]
+        }
+    print("accuracy".ljust(31) + "".join(kind.ljust(19) for kind in NORMS).rstrip())
+    for name, (gain, optimizer, rates) in settings.items():
+        row = name.ljust(31)
+        for kind, norm in NORMS.items():
+            how = norm, gain, optimizer, rates.get(kind, 0.01)  # 0.01 for a kind that you add
+            found = train(*how, train_data, other_data)
+            row += f"{found.mean():.0%} ({found.min():.0%} to {found.max():.0%})".ljust(19)
+        print(row.rstrip())
 
 
-def a_deep_network_before_training(train_data: tuple[Tensor, Tensor]) -> None:
-    section("A deep network before training")
-    print("Data: 6,000 + 1,000 images of FashionMNIST, built in")
+def why_does_it_help() -> None:
+    section("Why does it help?")
 
-    # How different do 1,000 images still look after 1, 4 and 8 hidden layers? The spread of a
-    # unit over the images, averaged over the units.
-    images = train_data[0][:1000]
-    print("spread after hidden layer    1       4       8")
-    for kind in ("none", "none, He", "BatchNorm", "LayerNorm"):
-        x, spreads = images, []
-        with torch.no_grad():
-            for layer in network(kind, hidden_layers=8):
-                x = layer(x)
-                if isinstance(layer, nn.ReLU):
-                    spreads.append(x.std(dim=0).mean().item())
-        print(f"{kind:<22}" + "".join(f"{spreads[i]:>8.4f}" for i in (0, 3, 7)))
-        # PyTorch's default weights shrink the signal at each layer: after eight, all images
-        # look alike. Weights sqrt(6) times as large, after He et al. (2015), keep most of it;
-        # so does a normalization after each layer, with the default weights.
-        assert spreads[7] < 0.01 if kind == "none" else spreads[7] > 0.1
+    # One reason: BatchNorm divides the size of the weights before it out again. With weights ten
+    # times as large, the output is the same, and the gradient is a tenth. So a step that was too
+    # large makes the next ones smaller, and a large learning rate does no lasting harm.
+    torch.manual_seed(SEED)
+    x, weights, wanted = torch.randn(BATCH, WIDTH), torch.randn(WIDTH), torch.randn(BATCH)
+    for factor in (1, 10):
+        scaled = (factor * weights).requires_grad_()
+        y = normalize(x @ scaled, dim=0)  # one unit, (B,)
+        nn.MSELoss()(y, wanted).backward()
+        print(f"weights times {factor:>2}: {y[0] = :.4f}, {scaled.grad.norm() = :.4f}")
 
 
-def train_them(train_data: tuple[Tensor, Tensor], test_data: tuple[Tensor, Tensor]) -> float:
-    section("The same training with none, BatchNorm and LayerNorm")
-
-    # Fair: the same images in the same batches, the same first weights, the same steps. One
-    # learning rate could favor one of them, so each gets all five.
-    table, curves = {}, {}
-    runs = [(1, kind) for kind in KINDS if kind in ("none", "BatchNorm", "LayerNorm")]
-    runs += [(8, kind) for kind in KINDS if kind != "BatchNorm + noise"]
-    for hidden_layers, kind in tqdm(runs, desc="training", leave=False, disable=None):
-        accuracies = []
-        for lr in LEARNING_RATES:
-            model = network(kind, hidden_layers)
-            curves[hidden_layers, kind, lr] = train(model, train_data, lr)
-            accuracies.append(accuracy(model, test_data))
-        table[hidden_layers, kind] = accuracies
-    print("test accuracy with learning rate " + "".join(f"{lr:>8}" for lr in LEARNING_RATES))
-    for (hidden_layers, kind), accuracies in table.items():
-        row = f"{hidden_layers} hidden, {kind}"
-        print(f"{row:<33}" + "".join(f"{accuracy:>8.1%}" for accuracy in accuracies))
-    draw_the_training(table, curves)
-
-    # What it does: eight layers with the default weights learn next to nothing at any of
-    # these rates, and learn with either normalization.
-    best = {key: max(accuracies) for key, accuracies in table.items()}
-    assert best[8, "none"] < 0.4
-    assert best[8, "BatchNorm"] > 0.7 and best[8, "LayerNorm"] > 0.65
-    # Where it helps little: one hidden layer at a good rate, or weights that fit the depth.
-    assert abs(best[1, "BatchNorm"] - best[1, "none"]) < 0.07
-    assert abs(best[8, "BatchNorm"] - best[8, "none, He"]) < 0.12
-    # What it still does there: BatchNorm also learns at a rate at which well-chosen weights fail.
-    assert min(table[8, "BatchNorm"][2:]) > 0.6 > table[8, "none, He"][-1]
-    return table[8, "BatchNorm"][2]
+# --- Pictures
 
 
-def draw_the_training(table: dict, curves: dict) -> None:
-    """Loss curves at one learning rate, and test accuracy over all of them."""
-    from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, RED
+def draw_axes() -> None:
+    """A batch as a table, a row per token and a column per feature: who shares a mean?"""
+    from pytorch_refresher._common.figures import heat_map
 
     import matplotlib.pyplot as plt
 
-    looks = {
-        "none": (RED, "s:"),
-        "none, He": (GREEN, "d-."),
-        "BatchNorm": (BLUE, "o-"),
-        "LayerNorm": (ORANGE, "^--"),
-    }
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
-    for kind, (color, style) in looks.items():
-        # The mean of ten steps in turn: single batches jump.
-        losses = torch.tensor(curves[8, kind, 0.03]).view(-1, 10).mean(dim=1)
-        steps = range(10, STEPS + 1, 10)
-        axes[0].plot(steps, losses.numpy(), style, color=color, label=kind, markersize=4)
-    axes[0].set(title="8 hidden layers, rate 0.03", xlabel="step", ylabel="training loss")
-    axes[0].legend()
-    for axis, hidden_layers in zip(axes[1:], (8, 1), strict=True):
-        for kind, (color, style) in looks.items():
-            if (hidden_layers, kind) in table:
-                shares = table[hidden_layers, kind]
-                axis.semilogx(LEARNING_RATES, shares, style, color=color, label=kind)
-        axis.set(xlabel="learning rate", ylabel="test accuracy", ylim=(0, 0.9))
-        axis.set_xticks(LEARNING_RATES, [str(lr) for lr in LEARNING_RATES])
-        axis.minorticks_off()
-    axes[1].set_title("8 hidden: BatchNorm bears any rate")
-    axes[2].set_title("1 hidden: little gain up to 0.1")
-    for axis in axes:
-        axis.grid(alpha=0.3)
-    save_figure(figure, "training")
-
-
-def why_does_it_help(
-    train_data: tuple[Tensor, Tensor], test_data: tuple[Tensor, Tensor], batch_norm: float
-) -> None:
-    section("Why does it help? Internal covariate shift, put to the test")
-
-    # The paper of 2015 named the cause: each layer's inputs change their distribution while the
-    # layers before it learn, and BatchNorm holds them still. So spoil that: noise after every
-    # BatchNorm pushes each unit elsewhere at every step. If holding still were what
-    # helps, the help would be gone.
-    noisy = network("BatchNorm + noise", hidden_layers=8)
-    train(noisy, train_data, lr=0.1)
-    with_noise = accuracy(noisy, test_data)
-    print(f"8 hidden layers, lr 0.1: BatchNorm {batch_norm:.1%}, with noise {with_noise:.1%}")
-    assert with_noise > 0.6 and batch_norm - with_noise < 0.12
-
-    # A property that needs no theory: the scale of the weights before it does not count. Weights
-    # ten times as large give the same output, and a gradient of a tenth.
-    torch.manual_seed(0)
-    linear, bn = nn.Linear(784, WIDTH, bias=False), nn.BatchNorm1d(WIDTH)
-    images, direction = train_data[0][:64], torch.randn(64, WIDTH)
-    outputs, gradients = [], []
-    for factor in (1, 10):
-        weight = (linear.weight.detach() * factor).requires_grad_()
-        outputs.append(bn(images @ weight.T))
-        (outputs[-1] * direction).sum().backward()
-        gradients.append(weight.grad)
-        print(f"weights times {factor:>2}: norm of the gradient {weight.grad.norm():.2f}")
-    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(gradients[1] * 10, gradients[0], rtol=1e-2, atol=1e-2)
-    # A step that was too large thus makes the next ones smaller: one reason why a learning
-    # rate can be high.
+    B, L, D = 3, 3, 8
+    batch_norm, layer_norm = torch.zeros(2, B * L, D)
+    batch_norm[:, 2] = layer_norm[4] = 1
+    tokens = [f"sample {b}, token {i}" for b in range(B) for i in range(L)]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
+    heat_map(left, batch_norm, tokens, range(D), cmap="Blues", vmax=1.5)
+    heat_map(right, layer_norm, tokens, range(D), cmap="Oranges", vmax=1.5)
+    left.set(title="BatchNorm: a mean of each column", xlabel="feature")
+    right.set(title="LayerNorm: a mean of each row", xlabel="feature")
+    save_figure(figure, "axes")
 
 
 # -----------------------------------------------------------------------------------------
-# Practice problems. Replace each `raise NotImplementedError` with your answer and run this
-# file again. solutions.py has one answer to each, and the checks that mark yours.
+# Practice. Replace each `raise NotImplementedError` with your answer, then run this file with
+# --practice: it marks your answers and tells you what to look at next.
 # -----------------------------------------------------------------------------------------
 
 
-def normalization_axes(batch_size: int, features: int, sample: int, feature: int):
-    """Problem 1. Visualize what dimensions BatchNorm and LayerNorm normalize over.
+def normalization_axes(layers: dict[str, nn.Module], x: Tensor, sample: int, feature: int):
+    """Problem 1 (medium, 20 minutes). Visualize what normalization layers normalize over.
 
-    Both normalize a tensor of shape (batch_size, features). Return a matplotlib figure with
-    two axes, titled "BatchNorm" and "LayerNorm" in this order. Each shows, by axis.imshow, a
-    table of that shape: 1 where an entry shares its mean and variance with the entry
-    [sample, feature], and 0 elsewhere; the entry itself is a 1. The x label of both is
-    "feature", the y label "sample".
+    layers: by name, say {"BatchNorm": nn.BatchNorm1d(6), "LayerNorm": nn.LayerNorm(6)}, and maybe
+    others, each in the mode that it is to stay in. x: (B, D). Don't look up what a layer does, find
+    out: on which inputs does its output at [sample, feature] depend? Autograd knows. Return a
+    matplotlib figure with one panel per layer, titled with its name: a table of the shape of x,
+    drawn with imshow, that is 1 where that output depends on the input, and 0 elsewhere.
     """
     raise NotImplementedError
 
 
 def train_eval_difference(layer: nn.Module, x: Tensor) -> float:
-    """Problem 2. Show that BatchNorm differs between its modes, and that LayerNorm does not.
+    """Problem 2 (medium, 10 minutes). Show that BatchNorm has two modes and LayerNorm one.
 
-    layer: nn.BatchNorm1d(D), nn.LayerNorm(D) or a model with such layers; x: (B, D). Return the
-    largest absolute difference between the layer's outputs for x in training mode and in
-    evaluation mode, as a float or a tensor with that one number. The evaluation is that of the
-    layer as you were given it: a pass in training mode moves running statistics. `layer` itself
-    must come back with the mode and the statistics that it had; copy.deepcopy(layer), from
-    Python's module copy, makes a copy to work on.
+    layer: nn.BatchNorm1d(D), nn.LayerNorm(D), or a model with some inside; x: (B, D). Return the
+    largest absolute difference, a float, between its outputs in training and in evaluation mode,
+    the latter with the statistics that it came with. It keeps them, and its mode: copy.deepcopy.
     """
     raise NotImplementedError
 
 
 def error_by_batch_size(x: Tensor, batch_sizes: list[int]) -> dict[int, float | None]:
-    """Problem 3. Demonstrate BatchNorm's instability with small batches, and with one sample.
+    """Problem 3 (medium, 15 minutes). Demonstrate how unstable BatchNorm is with small batches.
 
-    x: (N, D); each batch size divides N. For each: cut x into batches of that size, in order,
-    put each through nn.BatchNorm1d(D) in training mode, and join the outputs to (N, D) again.
-    The error is the square root of the mean squared difference, over all N * D entries,
-    from what one batch of all N samples gives. Return a dictionary: for each batch size its error
-    as a float (or a tensor with that one number), and None where nn.BatchNorm1d refuses the
-    batch with a ValueError.
+    x: (N, D); each batch size divides N. For each, cut x into batches of that size, put them
+    through nn.BatchNorm1d(D) in training mode, and join the outputs. The error is the root of the
+    mean squared difference, over all N * D numbers, from what one batch of all N samples gives.
+    Return a dictionary: the error of each batch size, a float, or None where the layer refuses.
     """
     raise NotImplementedError
 
 
 def main() -> None:
-    arguments = lesson_arguments(__file__)
-    torch.set_num_threads(1)  # the tensors are small: a second thread costs more than it brings
+    arguments = lesson_arguments(__file__, download=True)
     if not arguments.practice:
+        torch.set_num_threads(1)  # these tensors are small: a second thread would slow them down
+        folder = fashion_mnist(arguments.download)
+        train_data, test_data = (images_and_labels(folder, part) for part in ("train", "t10k"))
+        images_that_fade(train_data[0])
         columns_or_rows()
         batch_norm()
         training_and_evaluation()
         layer_norm()
         where_the_batch_gets_in_the_way()
-        train_data, test_data = images_and_labels("train"), images_and_labels("t10k")
-        a_deep_network_before_training(train_data)
-        with_batch_norm = train_them(train_data, test_data)
-        why_does_it_help(train_data, test_data, with_batch_norm)
+        does_it_help(train_data, test_data)
+        why_does_it_help()
+        draw_axes()
     report_practice(__file__)
 
 

@@ -1,4 +1,4 @@
-"""Wrong and right answers to the problems of lesson 13; each wrong one with a piece of its hint."""
+"""Answers to the problems of lesson 13: wrong ones with a piece of their hint, and right ones."""
 
 import copy
 
@@ -9,104 +9,73 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def tables(batch_size, features, sample, feature):
-    column, row = np.zeros((2, batch_size, features))
-    column[:, feature] = 1
-    row[sample, :] = 1
-    return column, row
-
-
-def draw(left, right, titles=("BatchNorm", "LayerNorm"), xlabel="feature", ylabel="sample"):
-    figure, axes = plt.subplots(1, 2)
-    for axis, title, table in zip(axes, titles, (left, right), strict=True):
-        axis.imshow(table)
-        axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+def draw(tables):
+    figure, panels = plt.subplots(len(tables), 1, squeeze=False)
+    for axes, (name, table) in zip(panels.flat, tables.items(), strict=True):
+        axes.imshow(np.array(table, dtype=float))
+        axes.set_title(name)
     return figure
 
 
-def rows_and_columns_confused(batch_size, features, sample, feature):
-    return draw(*reversed(tables(batch_size, features, sample, feature)))
+def column_for_batch_norm_row_for_the_rest(layers, x, sample, feature):
+    tables = {}
+    for name in layers:
+        tables[name] = np.zeros(x.shape)
+        if name.startswith("BatchNorm"):
+            tables[name][:, feature] = 1
+        else:
+            tables[name][sample] = 1
+    return draw(tables)
 
 
-def both_columns(batch_size, features, sample, feature):
-    column, _ = tables(batch_size, features, sample, feature)
-    return draw(column, column)
+def dependence(layers, x, pick):
+    tables = {}
+    for name, layer in layers.items():
+        inputs = x.clone().requires_grad_()
+        pick(layer(inputs)).backward()
+        tables[name] = (inputs.grad != 0).tolist()
+    return tables
 
 
-def both_rows(batch_size, features, sample, feature):
-    _, row = tables(batch_size, features, sample, feature)
-    return draw(row, row)
+def of_the_sum(layers, x, sample, feature):
+    # A weighted sum: a plain one of normalized numbers would hardly depend on anything.
+    return draw(dependence(layers, x, lambda y: (y * y.detach().abs()).sum()))
 
 
-def tables_turned(batch_size, features, sample, feature):
-    column, row = tables(batch_size, features, sample, feature)
-    return draw(column.T, row.T)
+def transposed(layers, x, sample, feature):
+    tables = dependence(layers, x, lambda y: y[sample, feature])
+    return draw({name: np.transpose(table) for name, table in tables.items()})
 
 
-def entry_left_out(batch_size, features, sample, feature):
-    column, row = tables(batch_size, features, sample, feature)
-    column[sample, feature] = row[sample, feature] = 0
-    return draw(column, row)
+def all_in_training_mode(layers, x, sample, feature):
+    for layer in layers.values():
+        layer.train()
+    return draw(dependence(layers, x, lambda y: y[sample, feature]))
 
 
-def one_only_at_the_entry(batch_size, features, sample, feature):
-    column, row = tables(batch_size, features, sample, feature)
-    return draw(column * row, column * row)
+def by_nudging(layers, x, sample, feature):
+    tables = {}
+    for name, layer in layers.items():
+        before = layer(x)[sample, feature].item()
+        tables[name] = [[0] * x.size(1) for _ in range(len(x))]
+        for b in range(len(x)):
+            for d in range(x.size(1)):
+                nudged = x.clone()
+                nudged[b, d] += 1
+                change = layer(nudged)[sample, feature].item() - before
+                tables[name][b][d] = int(abs(change) > 1e-6)
+    return draw(tables)
 
 
-def everything_marked(batch_size, features, sample, feature):
-    return draw(np.ones((batch_size, features)), np.ones((batch_size, features)))
-
-
-def lower_case_titles(batch_size, features, sample, feature):
-    figures = tables(batch_size, features, sample, feature)
-    return draw(*figures, titles=("batch norm", "layer norm"))
-
-
-def no_labels(batch_size, features, sample, feature):
-    return draw(*tables(batch_size, features, sample, feature), xlabel="", ylabel="")
-
-
-def labels_swapped(batch_size, features, sample, feature):
-    figures = tables(batch_size, features, sample, feature)
-    return draw(*figures, xlabel="sample", ylabel="feature")
-
-
-def one_picture(batch_size, features, sample, feature):
-    figure, axis = plt.subplots()
-    axis.imshow(sum(tables(batch_size, features, sample, feature)))
-    return figure
-
-
-def axes_returned(batch_size, features, sample, feature):
-    return draw(*tables(batch_size, features, sample, feature)).axes
-
-
-def with_color_bars(batch_size, features, sample, feature):
+def with_a_jacobian(layers, x, sample, feature):
     from matplotlib.figure import Figure
 
     figure = Figure()
-    for number, title in enumerate(("BatchNorm", "LayerNorm")):
-        axis = figure.add_subplot(2, 1, number + 1)
-        table = [
-            [(d == feature) if number == 0 else (b == sample) for d in range(features)]
-            for b in range(batch_size)
-        ]
-        figure.colorbar(axis.imshow(table), ax=axis)
-        axis.set_title(title)
-        axis.set_xlabel("feature")
-        axis.set_ylabel("sample")
+    for number, (name, layer) in enumerate(layers.items(), start=1):
+        axes = figure.add_subplot(1, len(layers), number, title=name)
+        jacobian = torch.autograd.functional.jacobian(layer, x)[sample, feature]
+        figure.colorbar(axes.imshow(jacobian.bool().numpy()), ax=axes)
     return figure
-
-
-def by_gradients(batch_size, features, sample, feature):
-    # An output depends on the inputs that share its mean. float64: exact zeros stay so.
-    found = []
-    for layer in (nn.BatchNorm1d(features), nn.LayerNorm(features)):
-        x = torch.randn(batch_size, features, dtype=torch.float64, requires_grad=True)
-        layer.double()(x)[sample, feature].backward()
-        found.append((x.grad != 0).int().numpy())
-    return draw(*found)
 
 
 def training_first(layer, x):
@@ -120,162 +89,52 @@ def no_copy(layer, x):
     return (layer.train()(x) - evaluation).abs().max().item()
 
 
-def copied_too_late(layer, x):
-    was_training = layer.training
+def without_abs(layer, x):
+    layer = copy.deepcopy(layer)
     evaluation = layer.eval()(x)
-    layer.train(was_training)
-    training = layer.train()(x)
-    return (training - evaluation).abs().max().item()
-
-
-def mode_left_as_it_falls(layer, x):
-    state = copy.deepcopy(layer.state_dict())
-    evaluation = layer.eval()(x)
-    training = layer.train()(x)
-    layer.load_state_dict(state)
-    layer.eval()
-    return (training - evaluation).abs().max().item()
-
-
-def never_in_evaluation(layer, x):
-    layer = copy.deepcopy(layer).train()
-    return (layer(x) - layer(x)).abs().max().item()
-
-
-def mean_instead_of_largest(layer, x):
-    other = copy.deepcopy(layer)
-    return (other.eval()(x) - other.train()(x)).abs().mean().item()
-
-
-def absolute_value_forgotten(layer, x):
-    other = copy.deepcopy(layer)
-    evaluation = other.eval()(x)
-    difference = other.train()(x) - evaluation
-    return min(difference.min().item(), -difference.max().item())
-
-
-def all_differences(layer, x):
-    other = copy.deepcopy(layer)
-    evaluation = other.eval()(x)
-    return (other.train()(x) - evaluation).abs()
-
-
-def squared(layer, x):
-    other = copy.deepcopy(layer)
-    evaluation = other.eval()(x)
-    return ((other.train()(x) - evaluation) ** 2).max().item()
+    return (layer.train()(x) - evaluation).max().item()
 
 
 def two_copies(layer, x):
-    one, two = copy.deepcopy(layer), copy.deepcopy(layer)
-    one.train()
-    two.eval()
+    one, two = copy.deepcopy(layer).train(), copy.deepcopy(layer).eval()
     return F.l1_loss(one(x), two(x), reduction="none").max()
 
 
 def state_put_back(layer, x):
     state = copy.deepcopy(layer.state_dict())
     modes = [module.training for module in layer.modules()]
-    layer.eval()
-    evaluation = layer(x).tolist()
-    layer.train()
-    training = layer(x).tolist()
+    evaluation = layer.eval()(x).detach().numpy()
+    training = layer.train()(x).detach().numpy()
     layer.load_state_dict(state)
     for module, mode in zip(layer.modules(), modes, strict=True):
         module.training = mode
-    pairs = zip(sum(training, []), sum(evaluation, []), strict=True)
-    return max(abs(a - b) for a, b in pairs)
+    return np.abs(training - evaluation).max()
 
 
-def errors(x, batch_sizes, *, layer=None, measure=None, one=None):
-    layer = layer or (lambda: nn.BatchNorm1d(x.size(1)))
-    measure = measure or (lambda difference: difference.square().mean().sqrt().item())
-    whole, found = layer()(x), {}
-    for size in batch_sizes:
-        if size == 1:
-            found[size] = one
-            continue
-        parts = torch.cat([layer()(batch) for batch in x.split(size)])
-        found[size] = measure(parts - whole)
+def errors(x, batch_sizes, layer, measure=lambda difference: difference.square().mean().sqrt()):
+    whole, found = layer(x), {1: None} if 1 in batch_sizes else {}
+    for size in set(batch_sizes) - {1}:
+        parts = torch.cat([layer(batch) for batch in x.split(size)])
+        found[size] = measure(parts - whole).item()
     return found
 
 
 def in_evaluation_mode(x, batch_sizes):
-    return errors(x, batch_sizes, layer=lambda: nn.BatchNorm1d(x.size(1)).eval())
-
-
-def layer_norm_instead(x, batch_sizes):
-    return errors(x, batch_sizes, layer=lambda: nn.LayerNorm(x.size(1)))
+    return errors(x, batch_sizes, nn.BatchNorm1d(x.size(1)).eval())
 
 
 def root_forgotten(x, batch_sizes):
-    return errors(x, batch_sizes, measure=lambda difference: difference.square().mean().item())
+    measure = lambda difference: difference.square().mean()  # noqa: E731
+    return errors(x, batch_sizes, nn.BatchNorm1d(x.size(1)), measure)
 
 
-def mean_absolute(x, batch_sizes):
-    return errors(x, batch_sizes, measure=lambda difference: difference.abs().mean().item())
+def zero_for_a_batch_of_one(x, batch_sizes):
+    found = errors(x, batch_sizes, nn.BatchNorm1d(x.size(1)))
+    return {size: error or 0.0 for size, error in found.items()}
 
 
-def largest(x, batch_sizes):
-    return errors(x, batch_sizes, measure=lambda difference: difference.abs().max().item())
-
-
-def summed(x, batch_sizes):
-    return errors(x, batch_sizes, measure=lambda difference: difference.norm().item())
-
-
-def not_caught(x, batch_sizes):
-    bn = nn.BatchNorm1d(x.size(1))
-    whole = bn(x)
-    return {
-        size: (torch.cat([bn(batch) for batch in x.split(size)]) - whole).square().mean().sqrt()
-        for size in batch_sizes
-    }
-
-
-def zero_for_one(x, batch_sizes):
-    return errors(x, batch_sizes, one=0.0)
-
-
-def one_left_out(x, batch_sizes):
-    return errors(x, [size for size in batch_sizes if size > 1])
-
-
-def number_of_batches_for_their_size(x, batch_sizes):
-    whole, found = nn.BatchNorm1d(x.size(1))(x), {}
-    for size in batch_sizes:
-        parts = [nn.BatchNorm1d(x.size(1))(batch) for batch in x.chunk(size) if len(batch) > 1]
-        joined = torch.cat(parts) if size > 1 and parts else None
-        usable = joined is not None and len(joined) == len(x)
-        found[size] = (joined - whole).square().mean().sqrt().item() if usable else None
-    return found
-
-
-def first_batch_only(x, batch_sizes):
-    whole, found = nn.BatchNorm1d(x.size(1))(x), {1: None}
-    for size in batch_sizes:
-        if size > 1:
-            first = nn.BatchNorm1d(x.size(1))(x[:size])
-            found[size] = (first - whole[:size]).square().mean().sqrt().item()
-    return found
-
-
-def compared_with_the_input(x, batch_sizes):
-    found = {1: None}
-    for size in batch_sizes:
-        if size > 1:
-            parts = torch.cat([nn.BatchNorm1d(x.size(1))(batch) for batch in x.split(size)])
-            found[size] = (parts - x).square().mean().sqrt().item()
-    return found
-
-
-def a_list(x, batch_sizes):
-    return list(errors(x, batch_sizes).values())
-
-
-def one_layer_for_all(x, batch_sizes):
-    bn = nn.BatchNorm1d(x.shape[1], track_running_stats=False)
-    found = {}
+def without_statistics(x, batch_sizes):
+    bn, found = nn.BatchNorm1d(x.shape[1], track_running_stats=False), {}
     for size in batch_sizes:
         try:
             parts = [bn(x[start : start + size]) for start in range(0, len(x), size)]
@@ -299,49 +158,25 @@ def by_hand(x, batch_sizes):
 
 MISTAKES = {
     "normalization_axes": [
-        (rows_and_columns_confused, "BatchNorm shows a row"),
-        (both_columns, "LayerNorm shows a column"),
-        (both_rows, "BatchNorm shows a row"),
-        (tables_turned, "a row for each sample"),
-        (entry_left_out, "itself must be a 1"),
-        (one_only_at_the_entry, "leave no entry of it out"),
-        (everything_marked, "only what shares a mean"),
-        (lower_case_titles, "the titles are"),
-        (no_labels, 'the x label is ""'),
-        (labels_swapped, 'the x label is "sample"'),
-        (one_picture, "expected 2"),
-        (axes_returned, "expected a Figure"),
+        (column_for_batch_norm_row_for_the_rest, "doesn't mix"),
+        (of_the_sum, "everything is 1"),
+        (transposed, "is transposed"),
+        (all_in_training_mode, "another mode than it had"),
     ],
     "train_eval_difference": [
-        (training_first, "had moved the statistics"),
+        (training_first, "has moved the statistics"),
         (no_copy, "work on a copy"),
-        (copied_too_late, "its running statistics have moved"),
-        (mode_left_as_it_falls, "another mode than it had"),
-        (never_in_evaluation, "were both calls in one mode?"),
-        (mean_instead_of_largest, "the largest is asked for"),
-        (absolute_value_forgotten, "take absolute values first"),
-        (all_differences, "return one number"),
-        (squared, "the largest difference is"),
+        (without_abs, "take abs first"),
     ],
     "error_by_batch_size": [
-        (in_evaluation_mode, "is BatchNorm in training mode?"),
-        (layer_norm_instead, "is BatchNorm in training mode?"),
+        (in_evaluation_mode, "Is BatchNorm in training mode"),
         (root_forgotten, "take the square root"),
-        (mean_absolute, "the error is"),
-        (largest, "over all N * D entries"),
-        (summed, "over all N * D entries"),
-        (not_caught, "stops with ValueError"),
-        (zero_for_one, "must give None"),
-        (one_left_out, "expected the batch sizes"),
-        (number_of_batches_for_their_size, "batch size"),
-        (first_batch_only, "over all N * D entries"),
-        (compared_with_the_input, "compare with one batch of all samples"),
-        (a_list, "is a list, expected a dict"),
+        (zero_for_a_batch_of_one, "must give None"),
     ],
 }
 
 ALSO_RIGHT = {
-    "normalization_axes": [with_color_bars, by_gradients],
+    "normalization_axes": [by_nudging, with_a_jacobian],
     "train_eval_difference": [two_copies, state_put_back],
-    "error_by_batch_size": [one_layer_for_all, by_hand],
+    "error_by_batch_size": [without_statistics, by_hand],
 }
