@@ -1,283 +1,258 @@
 """Lesson 14: the checks that mark your practice answers."""
 
-import copy
-
-from pytorch_refresher._common.marking import expect, expect_close, expect_parts, expect_type
+from pytorch_refresher._common.marking import (
+    expect,
+    expect_close,
+    expect_parts,
+    expect_type,
+    reject,
+)
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .solutions import additive_attention
+from .solutions import compare_seq2seq
 
 
 def check_additive_attention(answer) -> None:
-    # Every size is another one, so that no dimension can stand in for another.
-    queries, keys, values = torch.randn(2, 4, 6), torch.randn(2, 5, 3), torch.randn(2, 5, 7)
-    W, U, v = torch.randn(8, 6), torch.randn(8, 3), torch.randn(8)
-    given = (queries, keys, values, W, U, v)
-    expected = additive_attention(*given)
-    output, weights = expect_parts(answer(*given), "the contexts", "the weights")
+    # Every size is another one, so that no dimension can pass for another. Real keys come first.
+    for B, S, Dq, Dk, Dv, A, lengths in (
+        (3, 5, 6, 4, 7, 8, [5, 2, 1]),
+        (2, 6, 2, 3, 1, 4, [4, 6]),
+        (1, 1, 3, 5, 2, 1, [1]),
+    ):
+        query, keys, values = torch.randn(B, Dq), torch.randn(B, S, Dk), torch.randn(B, S, Dv)
+        W, U, v = torch.randn(A, Dq), torch.randn(A, Dk), torch.randn(A)
+        originals = (query, keys, values, W, U, v, torch.tensor(lengths))
+        given = [each.clone() for each in originals]
+        for parameter in given[3:6]:
+            parameter.requires_grad_()
+        context, weights = expect_parts(answer(*given), "the context", "the weights")
+        unchanged = all(map(torch.equal, given, originals))
+        expect(unchanged, "it changes one of its inputs: make new tensors")
+        _expect_weights(weights, originals)
+        _expect_context(context, weights, originals)
+        for what, value in (("context", context), ("weights", weights)):
+            for name, parameter in zip("WUv", given[3:6], strict=True):
+                gradients = (
+                    torch.autograd.grad(
+                        value.sum(), parameter, retain_graph=True, allow_unused=True
+                    )
+                    if value.requires_grad
+                    else [None]
+                )
+                expect(
+                    gradients[0] is not None,
+                    f"no gradient of the {what} reaches {name}: is there a detach(), or a loop "
+                    "that copies numbers?",
+                )
+
+
+def _expect_weights(weights: object, inputs: tuple[Tensor, ...]) -> None:
+    query, keys, _, W, U, v, lengths = inputs
+    B, S, _ = keys.shape
     expect_type(weights, Tensor, "the second part, the weights,")
     expect(
-        weights.shape == (2, 4, 5),
-        f"the weights have shape {tuple(weights.shape)}, expected (2, 4, 5): query by key",
+        weights.shape == (B, S),
+        f"the weights have shape {tuple(weights.shape)}, expected {(B, S)}: one per key",
     )
-    expect(
-        torch.allclose(weights.sum(dim=-1), torch.ones(2, 4), atol=1e-5),
-        "each query's weights must sum to 1: which dimension does your softmax run over?",
-    )
-    expect(
-        not torch.allclose(weights, weights[:, :1].expand_as(weights), atol=1e-5),
-        "all queries have the same weights: is the tanh missing, or the query?",
-    )
-    expect_close(weights, expected[1], "the tensor of weights")
-    expect_close(output, expected[0], "the tensor of contexts")
+    pairs = (query @ W.T)[:, None] + keys @ U.T  # (B, S, A)
+    places, last = torch.arange(S), lengths[:, None]
+    real = places < last
 
-    # Real positions need not come first: a mask is more than a length.
-    mask = torch.tensor([[True, True, True, False, False], [True, False, True, True, True]])
-    output, weights = expect_parts(answer(*given, mask), "the contexts", "the weights")
-    expect_type(weights, Tensor, "with a mask, the second part, the weights,")
+    def attend(scores: Tensor, real: Tensor = real) -> Tensor:
+        return scores.masked_fill(~real, -torch.inf).softmax(dim=-1)
+
+    scores = torch.tanh(pairs) @ v
+    expected = attend(scores)
+    mistakes = {
+        "padding still gets weight: lengths says how many keys are real": scores.softmax(dim=-1),
+        "mask the scores, before the softmax: these weights no longer sum to 1": (
+            scores.softmax(dim=-1) * real
+        ),
+        "a score of 0 still gets weight: padding needs -inf": scores.masked_fill(~real, 0).softmax(
+            dim=-1
+        ),
+        "one key of padding still gets weight: the last real one is at lengths - 1": attend(
+            scores, places <= last
+        ),
+        "the last real key gets no weight: it's at lengths - 1": attend(
+            scores, (places < last - 1) | (places == 0)
+        ),
+        "the weights are those without the tanh, which ignore the query": attend(pairs @ v),
+        "these are the scores: softmax is missing": scores,
+    }
+    reject(weights, expected, mistakes)
+    sums = weights.sum(dim=-1)
     expect(
-        weights.shape == (2, 4, 5),
-        f"with a mask the weights have shape {tuple(weights.shape)}, expected (2, 4, 5)",
+        torch.allclose(sums, torch.ones(B), atol=1e-4),
+        "the weights of each sequence must sum to 1 over its keys: which dimension does your "
+        "softmax run over?",
     )
-    forbidden = ~mask[:, None].expand(2, 4, 5)
-    expect(
-        weights[forbidden].abs().max().item() == 0,
-        "filler, where the mask is False, still gets weight",
-    )
-    expect(
-        torch.allclose(weights.sum(dim=-1), torch.ones(2, 4), atol=1e-5),
-        "with a mask, the weights no longer sum to 1: mask the scores, before the softmax",
-    )
-    expected = additive_attention(*given, mask)
-    expect_close(weights, expected[1], "the masked tensor of weights")
-    expect_close(output, expected[0], "the masked tensor of contexts")
+    expect(not weights[~real].any(), "padding still gets weight")
+    expect_close(weights, expected, "the tensor of weights")
 
 
-def check_alignment_figure(answer) -> None:
+def _expect_context(context: object, weights: Tensor, inputs: tuple[Tensor, ...]) -> None:
+    _, keys, values, *_ = inputs
+    weights = weights.detach()
+    expected = (weights[..., None] * values).sum(dim=1)
+    mistakes = {
+        "the context is a sum of keys: take the values": (weights[..., None] * keys).sum(dim=1),
+        "the context has an extra dimension: squeeze it away": expected[:, None],
+        "the values are weighted, but the sum over them is still to come": weights[..., None]
+        * values,
+        "the context is a mean over the keys: the weights sum to 1 already": expected
+        / values.size(1),
+    }
+    reject(context, expected, mistakes)
+    expect_close(context, expected, "the context")
+
+
+def check_plot_alignment(answer) -> None:
     import matplotlib.pyplot as plt
-    from matplotlib.figure import Figure
 
     tasks = (
-        ("the agreement on the European Economic Area", "accord sur la zone economique europeenne"),
-        ("1 2 3 4", "four three two one END"),
+        ("4 9 3 <pad> <pad>", "3 9 4 END 4 4", 4, 3),
+        ("the red house", "la maison rouge END", 4, 3),
+        ("7 7 2 5 1 1", "1 1 5", 3, 6),  # as yet without an END
+        ("0 <pad> <pad> <pad>", "0 END END END", 2, 1),
     )
     try:
-        for task in tasks:
-            source, written = (words.split() for words in task)
-            scores = torch.randn(len(written), len(source), requires_grad=True)
-            weights = scores.softmax(dim=-1)
+        for read, wrote, rows, columns in tasks:
+            plt.close("all")  # pyplot would go on drawing into the figure before
+            source, written = read.split(), wrote.split()
+            weights = torch.randn(len(written), len(source), requires_grad=True).softmax(dim=-1)
             figure = answer(weights, list(source), list(written))
-            expect_type(figure, Figure)
-            expect_heat_map(figure, weights.detach(), source, written)
+            _expect_map(figure, weights.detach(), source[:columns], written[:rows])
     finally:
         plt.close("all")
 
 
-def expect_heat_map(figure, weights: Tensor, source: list[str], written: list[str]) -> None:
+def _expect_map(figure, weights: Tensor, source: list[str], written: list[str]) -> None:
+    """Whether a figure shows what belongs to the real tokens, and says so at its ticks."""
+    axes, image = _heat_map(figure)
+    rows, columns = len(written), len(source)
+    shown, places = torch.tensor(image.get_array().tolist()), {"x": 1, "y": 0}
+    for name, dim in places.items():
+        # Where the cells are, in the order in which one reads the figure.
+        first, last = getattr(axes, f"get_{name}lim")()
+        cells = _centers(image, name, shown.size(dim))
+        turned = (cells[-1] - cells[0]) * (last - first) * (1 if name == "x" else -1) < 0
+        shown = shown.flip(dim) if turned else shown
+        places[name] = cells[::-1] if turned else cells
+    real = weights[:rows, :columns]
+    mistakes = {
+        "the heat map shows everything: leave out <pad>, and what comes after END": weights,
+        "the heat map shows padding: leave out the columns of <pad>": weights[:rows],
+        "the heat map goes on after END: leave out the rows behind it": weights[:, :columns],
+        "the row of END is missing": real[:-1],
+        "the heat map is turned: a row per token written, a column per token read": real.T,
+        "the first row is at the bottom: it belongs on top": real.flip(0),
+        "the tokens read run from right to left": real.flip(1),
+        "keep the weights as they are": real / real.sum(dim=-1, keepdim=True),
+    }
+    reject(shown, real, mistakes)
+    expect_close(shown, real, "the heat map")
+    limits = tuple(round(float(each), 4) for each in image.get_clim())
+    expect(limits == (0, 1), f"the colors run over {limits}, expected 0 to 1: vmin and vmax")
+    for name, axis, tokens in (("x", axes.xaxis, source), ("y", axes.yaxis, written)):
+        ticks = axis.get_majorticklocs().tolist()
+        labels = axis.get_major_formatter().format_ticks(ticks)
+        found = sorted((round(float(at), 3), text) for at, text in zip(ticks, labels, strict=True))
+        expected = [(round(at, 3), text) for at, text in zip(places[name], tokens, strict=True)]
+        expect(
+            found == sorted(expected),
+            f"the ticks of the {name} axis are {found}, expected a token at each cell: {expected}",
+        )
+
+
+def _heat_map(drawn) -> tuple:
+    """The axes that show a matrix, with its image, of a figure, of some axes or of pyplot."""
+    import matplotlib.pyplot as plt
     from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
 
-    L, S = weights.shape
-    maps = [
-        (axis, drawn)
-        for axis in figure.axes
-        if axis.get_label() != "<colorbar>"
-        for drawn in (*axis.get_images(), *axis.collections)
-        if not hasattr(drawn, "get_paths") or isinstance(drawn, QuadMesh)
-    ]
-    expect(bool(maps), "the figure has no heat map: draw the weights with imshow or pcolormesh")
-    axis, drawn = maps[0]
-    shown = torch.as_tensor(drawn.get_array().tolist()).float()
-    if shown.ndim == 1 and shown.numel() == L * S:
-        shown = shown.view(L, S)
-    expect(
-        shown.shape != (S, L),
-        "the heat map has a row for each word read: rows are the words written",
-    )
-    expect(
-        shown.shape == (L, S),
-        f"the heat map has shape {tuple(shown.shape)}, expected ({L}, {S}): "
-        "a row for each word written, a column for each word read",
-    )
-    # Where the first and the last row and column lie, and which way the axes run.
-    if isinstance(drawn, QuadMesh):
-        corners = torch.as_tensor(drawn.get_coordinates().tolist())  # (L + 1, S + 1, 2)
-        (first_x, first_y), (last_x, last_y) = corners[0, 0], corners[-1, -1]
-    else:
-        first_x, last_x, last_y, first_y = drawn.get_extent()
-        if drawn.origin == "lower":
-            first_y, last_y = last_y, first_y
-    (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
-    on_screen = shown if (last_y - first_y) * (bottom - top) > 0 else shown.flip(0)
-    on_screen = on_screen if (last_x - first_x) * (right - left) > 0 else on_screen.flip(1)
-    if not torch.allclose(on_screen, weights, atol=1e-4):
-        expect(
-            not torch.allclose(on_screen, weights.flip(0), atol=1e-4),
-            "the first word written is at the bottom: it goes on top",
-        )
-        expect(
-            not torch.allclose(on_screen, weights.flip(1), atol=1e-4),
-            "the words read run from right to left: the first goes on the left",
-        )
-        expect(False, "the heat map does not show the weights as they are")
-    low, high = drawn.get_clim()
-    expect(
-        low <= 0 and high >= 1,
-        f"the colors span {low:.3g} to {high:.3g}, expected 0 to 1: vmin and vmax",
-    )
-    for name, side, backwards, words in (
-        ("x", axis.xaxis, bool(right < left), source),
-        ("y", axis.yaxis, bool(top > bottom), written),
-    ):
-        # As they stand on the screen, from left to right and from top to bottom.
-        texts = [label.get_text() for label in side.get_ticklabels()]
-        places = zip(side.get_ticklocs().tolist(), texts, strict=True)
-        labels = [text for _, text in sorted(places, reverse=backwards)]
-        expect(
-            labels == words,
-            f"the labels of the {name} ticks are {labels}, expected {words}",
-        )
-    expect(bool(axis.get_xlabel().strip()), "the x axis has no label")
-    expect(bool(axis.get_ylabel().strip()), "the y axis has no label")
-    expect(drawn.colorbar is not None, "there is no color bar for the heat map")
+    drawn = drawn[0] if isinstance(drawn, (list, tuple)) and drawn else drawn
+    figure = plt.gcf() if drawn is plt else getattr(drawn, "figure", None)
+    expect(isinstance(figure, Figure), "return the matplotlib figure")
+    for axes in figure.axes:
+        images = [*axes.images, *(each for each in axes.collections if isinstance(each, QuadMesh))]
+        if images and axes.get_label() != "<colorbar>":
+            return axes, images[0]
+    expect(False, "the figure has no heat map: draw the weights with imshow or pcolormesh")
+    return ()
 
 
-class Tiny(nn.Module):
-    """A small model of the kind that compare_seq2seq takes, over the digits 0 to 2, START and END."""
+def _centers(image, name: str, count: int) -> list[float]:
+    """Where the rows (y) or columns (x) of a heat map have their middles, in the array's order."""
+    if hasattr(image, "get_coordinates"):  # of pcolormesh
+        corners = torch.tensor(image.get_coordinates().tolist())
+        edges = corners[0, :, 0] if name == "x" else corners[:, 0, 1]
+    else:  # of imshow or matshow
+        left, right, bottom, top = image.get_extent()
+        bottom, top = (bottom, top) if image.origin == "lower" else (top, bottom)
+        edges = torch.linspace(*((left, right) if name == "x" else (bottom, top)), count + 1)
+    return ((edges[:-1] + edges[1:]) / 2).tolist()
 
-    def __init__(self, with_attention: bool) -> None:
+
+class _Writer(nn.Module):
+    """Writes what it reads backward, then 0. Slips at one digit, and then cannot find its way back."""
+
+    def __init__(self, slip: int, start: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(5, 8)
-        self.encoder, self.decoder = nn.GRU(8, 8, batch_first=True), nn.GRU(8, 8, batch_first=True)
-        self.W, self.U, self.v = nn.Linear(8, 8), nn.Linear(8, 8), nn.Parameter(torch.randn(8))
-        self.head = nn.Linear(16, 5)
-        self.with_attention = with_attention
+        self.slip, self.start, self.dropout = slip, start, nn.Dropout(0.5)
 
     def forward(self, sources: Tensor, inputs: Tensor) -> Tensor:
-        keys, last = self.encoder(self.embedding(sources))
-        queries, _ = self.decoder(self.embedding(inputs), last)
-        context = last[0][:, None].expand_as(queries)
-        if self.with_attention:
-            weights = (self.W(queries)[:, :, None] + self.U(keys)[:, None]).tanh() @ self.v
-            context = weights.softmax(dim=-1) @ keys
-        return self.head(torch.cat([queries, context], dim=-1))
+        expect(not self.training, "call eval() on each model first: its dropout is still active")
+        answer = F.pad(sources.flip(1), (0, 1))  # (B, S + 1)
+        expected = F.pad(answer, (1, 0), value=self.start)
+        steps = inputs.size(1)
+        lost = (inputs != expected[:, :steps]) | (answer[:, :steps] == self.slip)
+        written = torch.where(lost, (answer[:, :steps] + 1) % self.start, answer[:, :steps])
+        return F.one_hot(written, self.start + 1).float()
 
 
-def tiny_batch(count: int, length: int, ends: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
-    """Sources, inputs and targets; only the share `ends` of the targets does end in END, 4."""
-    sources = torch.randint(3, (count, length))
-    end = torch.where(torch.rand(count, 1) < ends, 4, 0)
-    targets = torch.cat([sources.flip(1), end], dim=1)
-    return sources, torch.cat([torch.full((count, 1), 3), targets[:, :-1]], dim=1), targets
-
-
+@torch.random.fork_rng(devices=[])
 def check_compare_seq2seq(answer) -> None:
-    models = {"with": Tiny(True), "without": Tiny(False)}
-    batches = [tiny_batch(16, length) for _ in range(16) for length in (1, 2, 3)]
-    tests = {length: tiny_batch(64, length, ends=0.8) for length in (1, 2, 3)}
-    originals = copy.deepcopy(models)
-    results = answer(models, list(batches), dict(tests))
-    expect_type(results, dict)
-    expect(
-        set(results) == {"with", "without"},
-        f'the dictionary has the keys {list(results)}, expected "with" and "without"',
+    torch.manual_seed(0)
+    for B, S, start, names in ((40, 6, 9, ("with", "without")), (25, 3, 12, ("a", "b", "c"))):
+        models = {name: _Writer(5 + 9 * number, start) for number, name in enumerate(names)}
+        sources = torch.randint(1, start, (B, S))
+        targets = F.pad(sources.flip(1), (0, 1))
+        targets[::4, 1] = 1  # even a model without slips is wrong here
+        given = [sources.clone(), targets.clone()]
+        results = answer(models, *given, start)
+        unchanged = all(map(torch.equal, given, (sources, targets)))
+        expect(unchanged, "sources or targets changed: make new tensors")
+        expect_type(results, dict)
+        expect(set(results) == set(names), f"its keys are {[*results]}, expected {[*names]}")
+        right = compare_seq2seq(models, sources, targets, start)
+        for name, model in models.items():
+            _expect_shares(results[name], right[name], name, model, sources, targets)
+
+
+def _expect_shares(found, right: tuple, name: str, model, sources: Tensor, targets: Tensor) -> None:
+    kinds = ("tokens, with teacher forcing", "tokens, by itself", "whole sequences")
+    found = expect_parts(found, *kinds)
+    no_start = (model(sources, targets).argmax(dim=-1) == targets).float()
+    forced, free, whole = right
+    mistakes = (
+        {
+            "these inputs hold the answers: they are START and the targets, one step later": (
+                no_start.mean()
+            ),
+            "this is the share that it gets by itself: with teacher forcing, the inputs come from "
+            "the targets": free,
+        },
+        {"feed back what the model wrote, not the targets": forced},
+        {
+            "this is a share of tokens: a sequence is right only if all its tokens are": free,
+            "this is a count: divide by the number of sequences": whole * len(sources),
+        },
     )
-    for name in models:
-        losses, shares = expect_parts(results[name], "the list of losses", "the shares by length")
-        model, expected = trained(originals[name], batches)
-        expect_losses(losses, expected, originals[name], batches, f'"{name}"')
-        expect_shares(shares, model, originals[name], tests, f'"{name}"')
-
-
-def trained(model, batches, lr=0.01, zero=True) -> tuple[nn.Module, list[float]]:
-    """A copy of `model` after one pass over all batches, and its losses."""
-    model = copy.deepcopy(model)
-    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    losses = []
-    for sources, inputs, targets in batches:
-        loss = F.cross_entropy(model(sources, inputs).flatten(0, 1), targets.flatten())
-        if zero:
-            optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return model, losses
-
-
-def expect_losses(losses, expected, original, batches, name) -> None:
-    expect_type(losses, list, f"what comes first for {name}")
-    expect(
-        len(losses) == len(batches),
-        f"there are {len(batches)} batches and {len(losses)} losses of {name}",
-    )
-    for loss in losses:
-        expect_type(loss, float, f"a loss of {name}")
-
-    def is_like(others: list[float]) -> bool:
-        return torch.allclose(torch.tensor(losses), torch.tensor(others), rtol=2e-3)
-
-    if not is_like(expected):
-        expect(
-            not is_like(trained(original, batches, lr=0.0)[1]),
-            f"{name} has not learned: its losses are the untrained model's",
-        )
-        expect(
-            not is_like(trained(original, batches, zero=False)[1]),
-            f"the gradients of all batches add up in {name}: zero_grad() is missing",
-        )
-        expect(
-            not is_like(trained(original, batches, lr=0.001)[1]),
-            f"{name} was trained with Adam's own learning rate: set it to 0.01",
-        )
-        expect(
-            False,
-            f"the losses of {name} are not those of one pass over all batches, in their order, "
-            "with Adam at 0.01 and cross-entropy averaged over all positions",
-        )
-
-
-def expect_shares(shares, model, original, tests, name) -> None:
-    expect_type(shares, dict, f"what comes second for {name}")
-    expect(
-        set(shares) == set(tests),
-        f"the shares of {name} have the keys {list(shares)}, expected the lengths {list(tests)}",
-    )
-    for length in tests:
-        expect_type(shares[length], float, f"a share of {name}")
-
-    @torch.no_grad()
-    def is_like(model, measure) -> bool:
-        # One of 64 sequences may turn on how a sum was rounded.
-        expected = [
-            measure(model(sources, inputs).argmax(dim=-1) == targets).item()
-            for sources, inputs, targets in tests.values()
-        ]
-        return all(abs(shares[n] - e) < 0.02 for n, e in zip(tests, expected, strict=True))
-
-    def whole(right: Tensor) -> Tensor:
-        return right.all(dim=1).float().mean()
-
-    if not is_like(model, whole):
-        expect(
-            not is_like(model, lambda right: right.float().mean()),
-            f"the shares of {name} count signs: a sequence is right only if all its signs are",
-        )
-        expect(
-            not is_like(model, lambda right: right[:, :-1].all(dim=1).float().mean()),
-            f"the shares of {name} leave out the last sign: END must be right too",
-        )
-        expect(
-            not is_like(original, whole),
-            f"the shares of {name} are those of the untrained model: train first, then measure",
-        )
-        expect(
-            all(0 <= share <= 1 for share in shares.values()),
-            f"a share of {name} lies outside 0 to 1: is it a count, or a percentage?",
-        )
-        expect(
-            False,
-            f"the shares of {name} are not those of sequences whose signs are all right, after "
-            "the training",
-        )
+    for kind, value, expected, wrong in zip(kinds, found, right, mistakes, strict=True):
+        expect_type(value, float, f'"{name}", {kind}:')
+        reject(value, expected, wrong | {"this is in percent: return shares": expected * 100})
+        expect_close(float(value), expected, f'"{name}", {kind}:')

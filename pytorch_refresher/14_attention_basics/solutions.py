@@ -1,58 +1,56 @@
 """Lesson 14: one worked answer to each practice problem."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 def additive_attention(
-    queries: Tensor,
-    keys: Tensor,
-    values: Tensor,
-    W: Tensor,
-    U: Tensor,
-    v: Tensor,
-    mask: Tensor | None = None,
+    query: Tensor, keys: Tensor, values: Tensor, W: Tensor, U: Tensor, v: Tensor, lengths: Tensor
 ) -> tuple[Tensor, Tensor]:
-    pairs = (queries @ W.T)[:, :, None] + (keys @ U.T)[:, None]  # (B, L, S, A)
-    scores = torch.tanh(pairs) @ v  # (B, L, S)
-    if mask is not None:
-        scores = scores.masked_fill(~mask[:, None], float("-inf"))  # (B, 1, S): for each query
-    weights = scores.softmax(dim=-1)
-    return weights @ values, weights
+    # One query per sequence, so it only needs a dimension of size 1 to be added to every key.
+    hidden = torch.tanh((query @ W.T)[:, None] + keys @ U.T)  # (B, S, A)
+    scores = hidden @ v  # (B, S)
+    # True at padding. -inf before the softmax, so that the real keys still share a weight of 1.
+    padding = torch.arange(keys.size(1)) >= lengths[:, None]  # (B, S)
+    weights = scores.masked_fill(padding, float("-inf")).softmax(dim=1)
+    # (B, 1, S) @ (B, S, Dv) is a weighted sum per sequence. Then the extra dimension has to go.
+    return (weights[:, None] @ values).squeeze(1), weights
 
 
-def alignment_figure(weights: Tensor, source: list[str], written: list[str]):
+def plot_alignment(weights: Tensor, source: list[str], written: list[str]):
     import matplotlib.pyplot as plt
 
+    # What's after END, and the columns of padding, say nothing about how the model reads.
+    rows = written.index("END") + 1 if "END" in written else len(written)
+    columns = len(source) - source.count("<pad>")
+    real = weights[:rows, :columns].detach()  # a plot needs no graph
     figure, axis = plt.subplots(layout="constrained")
-    image = axis.imshow(weights.detach().numpy(), vmin=0, vmax=1)
-    axis.set_xticks(range(len(source)), source)
-    axis.set_yticks(range(len(written)), written)
-    axis.set(title="Where each word looks", xlabel="words read", ylabel="words written")
-    figure.colorbar(image, label="attention weight")
+    # Without vmin and vmax, the same color would mean something else in every figure.
+    axis.imshow(real.numpy(), vmin=0, vmax=1, cmap="Blues")
+    axis.set_xticks(range(columns), source[:columns])
+    axis.set_yticks(range(rows), written[:rows])
     return figure
 
 
+@torch.no_grad()
 def compare_seq2seq(
-    models: dict[str, nn.Module],
-    batches: list[tuple[Tensor, Tensor, Tensor]],
-    tests: dict[int, tuple[Tensor, Tensor, Tensor]],
-) -> dict[str, tuple[list[float], dict[int, float]]]:
+    models: dict[str, nn.Module], sources: Tensor, targets: Tensor, start: int
+) -> dict[str, tuple[float, float, float]]:
+    first = torch.full_like(targets[:, :1], start)  # (B, 1)
     results = {}
     for name, model in models.items():
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-        losses = []
-        for sources, inputs, targets in batches:
-            loss = F.cross_entropy(model(sources, inputs).flatten(0, 1), targets.flatten())
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        shares = {}
-        with torch.no_grad():
-            for length, (sources, inputs, targets) in tests.items():
-                right = model(sources, inputs).argmax(dim=-1) == targets  # (B, L)
-                shares[length] = right.all(dim=1).float().mean().item()
-        results[name] = (losses, shares)
+        model.eval()  # or dropout would make every answer a bit random
+        # With teacher forcing, all inputs are known: the targets, one step later.
+        forced = model(sources, torch.cat([first, targets[:, :-1]], dim=1)).argmax(dim=-1)
+        # By itself, it gets what it has written so far. Only the newest step is new.
+        written = first
+        for _ in range(targets.size(1)):
+            token = model(sources, written)[:, -1:].argmax(dim=-1)  # (B, 1)
+            written = torch.cat([written, token], dim=1)
+        right = written[:, 1:] == targets  # (B, L); START was never an answer
+        results[name] = (
+            (forced == targets).float().mean().item(),
+            right.float().mean().item(),
+            right.all(dim=1).float().mean().item(),
+        )
     return results
