@@ -55,6 +55,8 @@ def test_multi_head_attention(first, other, mask):
     x, y = torch.randn(B, L, D), torch.randn(B, L, D)
     for inputs in ((x, x, x), (x, y, y)):
         torch.testing.assert_close(theirs(*inputs, mask), ours(*inputs, mask))
+        if not hasattr(theirs, "attention_weights"):
+            continue  # a lesson that shows no weights leaves that method out
         weights = ours.attention_weights(*inputs[:2], mask)
         torch.testing.assert_close(theirs.attention_weights(*inputs[:2], mask), weights)
     with pytest.raises(ValueError, match="3"):
@@ -96,7 +98,7 @@ def test_the_flowers_of_lessons_07_to_09(tmp_path):
         lesson(number).OxfordFlowersDataset(tmp_path) for number in ("07", "08", "09")
     )
     for other in others:
-        assert len(other) == len(first) == 3
+        assert len(list(other)) == len(other) == len(first) == 3  # a `for` loop ends
         for (image, label), (same_image, same_label) in zip(
             first, map(other.__getitem__, range(3)), strict=True
         ):

@@ -6,44 +6,45 @@ from torch import Tensor, nn
 
 
 class MultiHeadAttention(nn.Module):
-    """The lesson's, with PyTorch's own attention inside: the checks need one of their own."""
+    """The lesson's class again, so that this file can be read by itself."""
 
     def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.W_q, self.W_k = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
-        self.W_v, self.W_o = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
+        self.W_q, self.W_k, self.W_v, self.W_o = (nn.Linear(d_model, d_model) for _ in range(4))
 
     def forward(self, Q: Tensor, K: Tensor, V: Tensor, mask: Tensor | None = None) -> Tensor:
-        q, k, v = (
-            projected.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for projected in (self.W_q(Q), self.W_k(K), self.W_v(V))
-        )
-        heads = F.scaled_dot_product_attention(q, k, v, None if mask is None else mask != 0)
-        return self.W_o(heads.transpose(1, 2).flatten(-2))
+        projected = (self.W_q(Q), self.W_k(K), self.W_v(V))
+        q, k, v = (x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in projected)
+        allowed = None if mask is None else mask != 0
+        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        return self.W_o(heads.transpose(1, 2).reshape(Q.shape))
 
 
 class EncoderBlock(nn.Module):
-    def __init__(self, d_model: int, num_heads: int, d_ff: int, dropout: float) -> None:
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False) -> None:
         super().__init__()
+        self.norm_first = norm_first
         self.attention = MultiHeadAttention(d_model, num_heads)
-        self.norm1 = nn.LayerNorm(d_model)
-        self.ff = nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Linear(d_ff, d_model))
-        self.norm2 = nn.LayerNorm(d_model)
+        self.ff = nn.Sequential(
+            nn.Linear(d_model, d_ff), nn.GELU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model)
+        )
+        # Two norms, because each learns a scale and a shift of its own. Dropout learns nothing, so
+        # one module serves both sublayers.
+        self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        if self.norm_first:
+            normed = self.norm1(x)  # queries, keys and values are all normalized
+            x = x + self.dropout(self.attention(normed, normed, normed, mask))
+            return x + self.dropout(self.ff(self.norm2(x)))
         x = self.norm1(x + self.dropout(self.attention(x, x, x, mask)))
+        # From here on, x is what the first half has made of it. It goes into ff and around it.
         return self.norm2(x + self.dropout(self.ff(x)))
 
 
-def build_encoder_block(d_model: int, num_heads: int, d_ff: int, dropout: float) -> nn.Module:
-    return EncoderBlock(d_model, num_heads, d_ff, dropout)
-
-
-def compare_norm_placement(
-    blocks: list[nn.Module], x: Tensor, direction: Tensor
-) -> tuple[list[float], list[float]]:
+def compare_norm_placement(blocks, x: Tensor, direction: Tensor) -> tuple[list, list]:
     def post_norm(block: nn.Module, x: Tensor) -> Tensor:
         x = block.norm1(x + block.attention(x, x, x))
         return block.norm2(x + block.ff(x))
@@ -54,35 +55,41 @@ def compare_norm_placement(
         return x + block.ff(block.norm2(x))
 
     def gradient_norms(step) -> list[float]:
-        inputs = [x.detach().clone().requires_grad_()]
+        output = x
         for block in blocks:
-            inputs.append(step(block, inputs[-1]))
-        output = inputs.pop()
-        gradients = torch.autograd.grad((output * direction).sum(), inputs)
-        return [gradient.norm().item() for gradient in gradients]
+            output = step(block, output)
+        loss = (output * direction).sum()
+        norms = []
+        for block in blocks:
+            # grad() returns the gradients and leaves every .grad alone. backward() would add those
+            # of post-norm to those of pre-norm. The graph is needed once per block, so keep it.
+            gradients = torch.autograd.grad(loss, list(block.parameters()), retain_graph=True)
+            # One long vector: the root of the sum of all squares, not the sum of the norms.
+            norms.append(torch.cat([gradient.flatten() for gradient in gradients]).norm().item())
+        return norms
 
     return gradient_norms(post_norm), gradient_norms(pre_norm)
 
 
 class StackClassifier(nn.Module):
-    def __init__(self, d_model: int, num_blocks: int) -> None:
+    def __init__(self, blocks: list[nn.Module], d_model: int) -> None:
         super().__init__()
-        blocks = [EncoderBlock(d_model, 4, 4 * d_model, dropout=0.0) for _ in range(num_blocks)]
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = nn.ModuleList(blocks)  # in a plain list, the optimizer wouldn't find them
         self.head = nn.Linear(d_model, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
             x = block(x)
-        return self.head(x.mean(dim=1))
+        return self.head(x[:, 0])  # what the question has found out
 
 
-def train_a_stack(x: Tensor, labels: Tensor, num_blocks: int) -> nn.Module:
-    model = StackClassifier(x.size(-1), num_blocks)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(60):
-        batch = torch.randint(len(labels), (64,))
-        loss = F.cross_entropy(model(x[batch]), labels[batch])
+def train_a_stack(new_block, num_blocks: int, batches: list[tuple[Tensor, Tensor]]) -> nn.Module:
+    d_model = batches[0][0].size(-1)
+    # new_block() once per block: [new_block()] * num_blocks would be one block, used again and again.
+    model = StackClassifier([new_block() for _ in range(num_blocks)], d_model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.003)
+    for x, labels in batches:
+        loss = F.cross_entropy(model(x), labels)  # of logits: the softmax is inside
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,7 +1,7 @@
-"""Wrong and right answers to the problems of lesson 17, and a piece of the hint for each mistake."""
+"""Answers to the problems of lesson 17: wrong ones with a piece of their hint, and right ones."""
 
+import collections
 import copy
-import functools
 
 import torch
 import torch.nn.functional as F
@@ -10,16 +10,18 @@ from torch import nn
 
 LESSON = lesson_module(PACKAGE / "17_transformer_blocks")
 
+# EncoderBlock: wrong. Each differs from Right in one place.
 
-class Block(nn.Module):
-    """The right block, in parts that the mistakes below replace."""
 
-    def __init__(self, d_model, num_heads, d_ff, dropout):
+class Right(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
         super().__init__()
         self.attention = LESSON.MultiHeadAttention(d_model, num_heads)
         self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
-        self.ff = nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Linear(d_ff, d_model))
-        self.dropout = nn.Dropout(dropout)
+        self.ff = nn.Sequential(
+            nn.Linear(d_model, d_ff), nn.GELU(), nn.Dropout(dropout), nn.Linear(d_ff, d_model)
+        )
+        self.dropout, self.norm_first = nn.Dropout(dropout), norm_first
 
     def attend(self, x, mask):
         return self.dropout(self.attention(x, x, x, mask))
@@ -28,135 +30,61 @@ class Block(nn.Module):
         return self.dropout(self.ff(x))
 
     def forward(self, x, mask=None):
+        if self.norm_first:
+            x = x + self.attend(self.norm1(x), mask)
+            return x + self.feed(self.norm2(x))
         x = self.norm1(x + self.attend(x, mask))
         return self.norm2(x + self.feed(x))
 
 
-def with_forward(forward):
-    """An answer to problem 1 that differs from the right one in its forward."""
-
-    def answer(d_model, num_heads, d_ff, dropout):
-        kind = type("Block", (Block,), {"forward": forward})
-        return kind(d_model, num_heads, d_ff, dropout)
-
-    answer.__name__ = forward.__name__
-    return answer
+class AlwaysPostNorm(Right):
+    def __init__(self, *sizes, **options):
+        super().__init__(*sizes, **options)
+        self.norm_first = False
 
 
-@with_forward
-def no_residual_at_the_attention(self, x, mask=None):
-    x = self.norm1(self.attend(x, mask))
-    return self.norm2(x + self.feed(x))
+class NoResidualAroundFF(Right):
+    def forward(self, x, mask=None):
+        if self.norm_first:
+            return self.feed(self.norm2(x + self.attend(self.norm1(x), mask)))
+        return self.norm2(self.feed(self.norm1(x + self.attend(x, mask))))
 
 
-@with_forward
-def no_residual_at_the_network(self, x, mask=None):
-    return self.norm2(self.feed(self.norm1(x + self.attend(x, mask))))
+class DropsTheSum(Right):
+    def forward(self, x, mask=None):
+        if self.norm_first:
+            n = self.norm1(x)
+            x = self.dropout(x + self.attention(n, n, n, mask))
+            return self.dropout(x + self.ff(self.norm2(x)))
+        x = self.norm1(self.dropout(x + self.attention(x, x, x, mask)))
+        return self.norm2(self.dropout(x + self.ff(x)))
 
 
-@with_forward
-def pre_norm(self, x, mask=None):
-    x = x + self.attend(self.norm1(x), mask)
-    return x + self.feed(self.norm2(x))
+# EncoderBlock: right
 
 
-@with_forward
-def first_norm_twice(self, x, mask=None):
-    x = self.norm1(x + self.attend(x, mask))
-    return self.norm1(x + self.feed(x))
+class NamedLayers(Right):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__(d_model, num_heads, d_ff, dropout, norm_first)
+        expand, contract = nn.Linear(d_model, d_ff, bias=True), nn.Linear(d_ff, d_model)
+        drop = nn.Dropout(p=dropout)
+        layers = {"expand": expand, "activate": nn.GELU(), "drop": drop, "contract": contract}
+        self.ff = nn.Sequential(collections.OrderedDict(layers))
 
 
-@with_forward
-def second_norm_forgotten(self, x, mask=None):
-    x = self.norm1(x + self.attend(x, mask))
-    return x + self.feed(x)
+class InALoop(Right):
+    def forward(self, x, mask=None):
+        sublayers = (
+            (self.norm1, lambda x: self.attention(Q=x, K=x, V=x, mask=mask)),
+            (self.norm2, self.ff),
+        )
+        for norm, sublayer in sublayers:
+            new = self.dropout(sublayer(norm(x) if self.norm_first else x))
+            x = torch.add(x, new) if self.norm_first else norm(new + x)
+        return x
 
 
-@with_forward
-def the_block_s_input_added_twice(self, x, mask=None):
-    return self.norm2(x + self.feed(self.norm1(x + self.attend(x, mask))))
-
-
-@with_forward
-def mask_forgotten(self, x, mask=None):
-    return Block.forward(self, x)
-
-
-@with_forward
-def dropout_after_the_sum(self, x, mask=None):
-    x = self.norm1(self.dropout(x + self.attention(x, x, x, mask)))
-    return self.norm2(self.dropout(x + self.ff(x)))
-
-
-@with_forward
-def dropout_on_the_attention_only(self, x, mask=None):
-    x = self.norm1(x + self.attend(x, mask))
-    return self.norm2(x + self.ff(x))
-
-
-@with_forward
-def no_dropout(self, x, mask=None):
-    x = self.norm1(x + self.attention(x, x, x, mask))
-    return self.norm2(x + self.ff(x))
-
-
-@with_forward
-def weights_too(self, x, mask=None):
-    return Block.forward(self, x, mask), self.attention.attention_weights(x, x, mask)
-
-
-def rate_fixed(d_model, num_heads, d_ff, dropout):
-    return Block(d_model, num_heads, d_ff, 0.1)
-
-
-def always_four_times_as_wide(d_model, num_heads, d_ff, dropout):
-    return Block(d_model, num_heads, 4 * d_model, dropout)
-
-
-def no_relu(d_model, num_heads, d_ff, dropout):
-    block = Block(d_model, num_heads, d_ff, dropout)
-    block.ff[1] = nn.Identity()
-    return block
-
-
-def one_head(d_model, num_heads, d_ff, dropout):
-    return Block(d_model, 1, d_ff, dropout)
-
-
-def other_names(d_model, num_heads, d_ff, dropout):
-    block = Block(d_model, num_heads, d_ff, dropout)
-    block.feed_forward = block.ff
-    del block.ff
-    return block
-
-
-def a_class_not_a_block(d_model, num_heads, d_ff, dropout):
-    return Block
-
-
-# Problem 1, right: PyTorch's parts called as functions; or the lesson's layout with a loop.
-
-
-@with_forward
-def functions_of_f(self, x, mask=None):
-    def norm(x, layer):
-        return F.layer_norm(x, x.shape[-1:], layer.weight, layer.bias, layer.eps)
-
-    rate = {"p": self.dropout.p, "training": self.training}
-    h = norm(x + F.dropout(self.attention(x, x, x, mask=mask), **rate), self.norm1)
-    inner = F.relu(F.linear(h, self.ff[0].weight, self.ff[0].bias))
-    return norm(h + F.dropout(self.ff[2](inner), **rate), self.norm2)
-
-
-@with_forward
-def a_loop_over_the_branches(self, x, mask=None):
-    branches = ((lambda x: self.attention(x, x, x, mask), self.norm1), (self.ff, self.norm2))
-    for branch, norm in branches:
-        x = norm(self.dropout(branch(x)).add(x))
-    return x
-
-
-# Problem 2.
+# compare_norm_placement: wrong
 
 
 def post(block, x):
@@ -170,290 +98,168 @@ def pre(block, x):
     return x + block.ff(block.norm2(x))
 
 
-def norms(step, blocks, x, direction, first=0, measure=lambda g: g.norm().item(), end=None):
-    states = [x.detach().clone().requires_grad_()]
+def backward(step, blocks, x, direction):
     for block in blocks:
-        states.append(step(block, states[-1]))
-    loss = ((states[-1] if end is None else end(states[-1])) * direction).sum()
-    gradients = torch.autograd.grad(loss, states)
-    return [measure(gradient) for gradient in gradients[first : first + len(blocks)]]
+        x = step(block, x)
+    (x * direction).sum().backward()
 
 
-def swapped(blocks, x, direction):
-    return norms(pre, blocks, x, direction), norms(post, blocks, x, direction)
+def length(block):
+    return torch.cat([each.grad.flatten() for each in block.parameters()]).norm().item()
 
 
-def at_the_outputs(blocks, x, direction):
-    return norms(post, blocks, x, direction, 1), norms(pre, blocks, x, direction, 1)
+def clear(blocks):
+    for block in blocks:
+        block.zero_grad()
 
 
-def turned_around(blocks, x, direction):
-    return norms(post, blocks, x, direction)[::-1], norms(pre, blocks, x, direction)[::-1]
-
-
-def squares(blocks, x, direction):
-    def measure(gradient):
-        return gradient.square().sum().item()
-
-    return tuple(norms(step, blocks, x, direction, measure=measure) for step in (post, pre))
-
-
-def means(blocks, x, direction):
-    def measure(gradient):
-        return gradient.abs().mean().item()
-
-    return tuple(norms(step, blocks, x, direction, measure=measure) for step in (post, pre))
-
-
-def tensors(blocks, x, direction):
-    def measure(gradient):
-        return gradient.norm()
-
-    return tuple(norms(step, blocks, x, direction, measure=measure) for step in (post, pre))
-
-
-def values_not_normed(block, x):
-    x = x + block.attention(block.norm1(x), block.norm1(x), x)
-    return x + block.ff(block.norm2(x))
-
-
-def pre_norm_of_queries_and_keys_only(blocks, x, direction):
-    return norms(post, blocks, x, direction), norms(values_not_normed, blocks, x, direction)
-
-
-def a_norm_at_the_end(blocks, x, direction):
-    end = nn.LayerNorm(x.size(-1))
-    return norms(post, blocks, x, direction), norms(pre, blocks, x, direction, end=end)
-
-
-def post_norm_twice(blocks, x, direction):
-    return norms(post, blocks, x, direction), norms(post, blocks, x, direction)
-
-
-def gradients_added_up(blocks, x, direction):
-    first, second = norms(post, blocks, x, direction), norms(pre, blocks, x, direction)
-    return first, [a + b for a, b in zip(first, second, strict=True)]
-
-
-def numbers_at_the_first_block_only(blocks, x, direction):
-    return norms(post, blocks, x, direction)[0], norms(pre, blocks, x, direction)[0]
-
-
-def retained(blocks, x, direction):
-    """Right: retain_grad and backward, on a copy of the blocks."""
+def gradients_add_up(blocks, x, direction):
     lists = []
-    for kind in (LESSON.TransformerEncoderBlock, LESSON.PreNormBlock):
-        h, inputs = x.clone().requires_grad_(), []
-        for block in copy.deepcopy(blocks):
-            h.retain_grad()
-            inputs.append(h)
-            h = kind.forward(block, h)
-        h.mul(direction).sum().backward()
-        lists.append([torch.linalg.vector_norm(h.grad).item() for h in inputs])
+    for step in (post, pre):
+        backward(step, blocks, x, direction)
+        lists.append([length(block) for block in blocks])
+    clear(blocks)
     return lists
 
 
-def backwards_by_hand(blocks, x, direction):
-    """Right: forward first, then one vector-Jacobian product a block, from the last."""
+def sums_of_norms(blocks, x, direction):
     lists = []
     for step in (post, pre):
-        inputs, result, gradient = [x.detach()], [], direction
+        backward(step, blocks, x, direction)
+        lists.append([sum(p.grad.norm().item() for p in block.parameters()) for block in blocks])
+        clear(blocks)
+    return lists
+
+
+def gradients_left_behind(blocks, x, direction):
+    lists = []
+    for step in (post, pre):
+        clear(blocks)
+        backward(step, blocks, x, direction)
+        lists.append([length(block) for block in blocks])
+    return lists
+
+
+# compare_norm_placement: right
+
+
+def with_backward(blocks, x, direction):
+    lists = [], []
+    for norms, step in zip(lists, (post, pre), strict=True):
+        backward(step, blocks, x, direction)
         for block in blocks:
-            inputs.append(step(block, inputs[-1]).detach())
-        for block, h in zip(reversed(blocks), reversed(inputs[:-1]), strict=True):
-            here = functools.partial(step, block)
-            gradient = torch.autograd.functional.vjp(here, h, gradient)[1]
-            result.insert(0, float(gradient.pow(2).sum().sqrt()))
-        lists.append(result)
+            squares = [parameter.grad.pow(2).sum() for parameter in block.parameters()]
+            norms.append(float(sum(squares)) ** 0.5)
+            block.zero_grad(set_to_none=True)
+    return lists
+
+
+def on_copies(blocks, x, direction):
+    lists = []
+    for step in (post, pre):
+        copies = copy.deepcopy(blocks)
+        backward(step, copies, x, direction)
+        gradients = [[p.grad for p in each.parameters()] for each in copies]
+        norms = [nn.utils.parameters_to_vector(each).norm() for each in gradients]
+        lists.append(tuple(norm.numpy()[()] for norm in norms))
     return tuple(lists)
 
 
-# Problem 3.
+# train_a_stack: wrong
 
 
 class Stack(nn.Module):
-    def __init__(self, blocks, width, average_first=False, pool=True):
+    def __init__(self, blocks, d_model):
         super().__init__()
-        self.blocks, self.head = nn.Sequential(*blocks), nn.Linear(width, 2)
-        self.average_first, self.pool = average_first, pool
+        self.blocks, self.head = nn.Sequential(*blocks), nn.Linear(d_model, 2)
 
     def forward(self, x):
-        x = self.blocks(x.mean(dim=1, keepdim=True) if self.average_first else x)
-        return self.head(x.mean(dim=1) if self.pool else x)
+        return self.head(self.blocks(x)[:, 0])
 
 
-def new_blocks(x, count, kind=LESSON.TransformerEncoderBlock):
-    return [kind(x.size(-1), 4, 2 * x.size(-1), dropout=0.0) for _ in range(count)]
-
-
-def fit(model, x, labels, steps=60, optimizer=torch.optim.Adam, lr=0.01):
-    optimizer = optimizer(model.parameters(), lr=lr)
-    for _ in range(steps):
-        batch = torch.randint(len(x), (64,))
-        optimizer.zero_grad()
-        F.cross_entropy(model(x[batch]), labels[batch]).backward()
+def fit(model, batches, clear=True, last=lambda logits: logits):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.003)
+    for x, labels in batches:
+        if clear:
+            optimizer.zero_grad()
+        F.cross_entropy(last(model(x)), labels).backward()
         optimizer.step()
     return model
 
 
-def not_trained(x, labels, num_blocks):
-    return Stack(new_blocks(x, num_blocks), x.size(-1))
+def new_stack(new_block, num_blocks, batches):
+    return Stack([new_block() for _ in range(num_blocks)], batches[0][0].size(-1))
 
 
-def averaged_first(x, labels, num_blocks):
-    return fit(Stack(new_blocks(x, num_blocks), x.size(-1), average_first=True), x, labels)
+def one_block_again_and_again(new_block, num_blocks, batches):
+    return fit(Stack([new_block()] * num_blocks, batches[0][0].size(-1)), batches)
 
 
-def one_block_repeated(x, labels, num_blocks):
-    return fit(Stack(new_blocks(x, 1) * num_blocks, x.size(-1)), x, labels)
+def never_cleared(new_block, num_blocks, batches):
+    return fit(new_stack(new_block, num_blocks, batches), batches, clear=False)
 
 
-def one_block(x, labels, num_blocks):
-    return fit(Stack(new_blocks(x, 1), x.size(-1)), x, labels)
+def softmax_twice(new_block, num_blocks, batches):
+    model = new_stack(new_block, num_blocks, batches)
+    return fit(model, batches, last=lambda logits: logits.softmax(dim=-1))
 
 
-def three_whatever_was_asked(x, labels, num_blocks):
-    return Stack(new_blocks(x, 3), x.size(-1))
+# train_a_stack: right
 
 
-def not_pooled(x, labels, num_blocks):
-    return Stack(new_blocks(x, num_blocks), x.size(-1), pool=False)
-
-
-def summed_over_the_things(x, labels, num_blocks):
-    class Mistaken(Stack):
+def all_in_one_sequential(new_block, num_blocks, batches):
+    class Question(nn.Module):
         def forward(self, x):
-            return self.head(self.blocks(x).sum(dim=1))
+            return x.select(1, 0)
 
-    model = Mistaken(new_blocks(x, num_blocks), x.size(-1))
-    return fit(model, x, labels, steps=100, lr=0.005)
-
-
-def without_attention(x, labels, num_blocks):
-    class Block(LESSON.TransformerEncoderBlock):
-        def forward(self, x, mask=None):
-            return self.norm2(x + self.dropout(self.ff(x)))
-
-    return fit(Stack(new_blocks(x, num_blocks, Block), x.size(-1)), x, labels)
-
-
-def no_blocks(x, labels, num_blocks):
-    return fit(Stack([], x.size(-1)), x, labels)
-
-
-def labels_turned_around(x, labels, num_blocks):
-    return fit(Stack(new_blocks(x, num_blocks), x.size(-1)), x, 1 - labels)
-
-
-def its_accuracy(x, labels, num_blocks):
-    model = fit(Stack(new_blocks(x, num_blocks), x.size(-1)), x, labels)
-    return (model(x).argmax(dim=1) == labels).float().mean()
-
-
-def a_list_hides_the_blocks(x, labels, num_blocks):
-    model = Stack([], x.size(-1))
-    hidden = new_blocks(x, num_blocks)
-
-    def forward(x):
-        for block in hidden:
-            x = block(x)
-        return model.head(x.mean(dim=1))
-
-    model.forward = forward
-    return model
-
-
-def last_block_not_called(x, labels, num_blocks):
-    model = Stack(new_blocks(x, num_blocks - 1), x.size(-1))
-    model.more = new_blocks(x, 1)[0]
-    return fit(model, x, labels)
-
-
-def pytorch_s_own(x, labels, num_blocks):
-    """Right: PyTorch's layers, pre-norm, and SGD's relative AdamW."""
-    layer = nn.TransformerEncoderLayer(
-        x.size(-1), 4, 32, dropout=0.0, batch_first=True, norm_first=True
+    blocks = [new_block() for _ in range(num_blocks)]
+    return fit(
+        nn.Sequential(*blocks, Question(), nn.Linear(blocks[0].norm1.bias.numel(), 2)), batches
     )
-    encoder = nn.TransformerEncoder(layer, num_blocks, enable_nested_tensor=False)
-    return fit(Stack([encoder], x.size(-1)), x, labels, optimizer=torch.optim.AdamW, lr=0.005)
 
 
-def pre_norm_on_all_samples_at_once(x, labels, num_blocks):
-    """Right: whole epochs, pre-norm blocks, a norm at the end, the first position as summary."""
-
+def with_names(new_block, num_blocks, batches):
     class Model(nn.Module):
         def __init__(self):
             super().__init__()
-            self.steps = nn.ModuleList(new_blocks(x, num_blocks, LESSON.PreNormBlock))
-            self.last, self.out = nn.LayerNorm(x.size(-1)), nn.Linear(x.size(-1), 2)
+            self.out = nn.Linear(batches[-1][0].shape[2], 2)
+            for number in range(num_blocks):
+                self.add_module(f"block_{number}", new_block())
 
-        def forward(self, h):
-            for step in self.steps:
-                h = step(h, None)
-            return self.out(self.last(h).sum(dim=1) / h.shape[1])
+        def forward(self, x):
+            for number in range(num_blocks):
+                x = getattr(self, f"block_{number}")(x, None)
+            return self.out(x)[:, 0, :]
 
     model = Model().train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(40):
-        loss = nn.CrossEntropyLoss()(model(x), labels)
-        optimizer.zero_grad()
-        loss.backward()
+    optimizer, loss = torch.optim.AdamW(model.parameters(), 0.003), nn.CrossEntropyLoss()
+    for batch in batches:
+        loss(model(batch[0]), batch[1]).backward()
         optimizer.step()
-    return model
+        model.zero_grad()
+    return model.eval()
 
 
 MISTAKES = {
-    "build_encoder_block": [
-        (no_residual_at_the_attention, "around the attention is missing"),
-        (no_residual_at_the_network, "around the feed-forward network is missing"),
-        (pre_norm, "this is pre-norm"),
-        (first_norm_twice, "norm1 is used twice"),
-        (second_norm_forgotten, "the second norm is missing"),
-        (the_block_s_input_added_twice, "add its own input"),
-        (mask_forgotten, "hand it on to the attention"),
-        (dropout_after_the_sum, "dropout is in the wrong place"),
-        (dropout_on_the_attention_only, "dropout is in the wrong place"),
-        (no_dropout, "nothing is dropped"),
-        (weights_too, "the output is a tuple"),
-        (rate_fixed, "the rate 0.1, but 0.3"),
-        (always_four_times_as_wide, "ff.0.weight has shape (48, 12), expected (20, 12)"),
-        (no_relu, "the output has the right shape"),
-        (one_head, "the output has the right shape"),
-        (other_names, "no weights named ff.0.weight"),
-        (a_class_not_a_block, "the block is a type"),
+    "EncoderBlock": [
+        (AlwaysPostNorm, "each norm comes before its sublayer"),
+        (NoResidualAroundFF, "the residual connection around ff is missing"),
+        (DropsTheSum, "dropout acts in the wrong place"),
     ],
     "compare_norm_placement": [
-        (swapped, "post-norm comes first"),
-        (at_the_outputs, "not at their inputs"),
-        (turned_around, "the order is turned around"),
-        (squares, "squares of norms"),
-        (means, "the gradient norms are not right"),
-        (tensors, "an entry is a Tensor, expected a float"),
-        (pre_norm_of_queries_and_keys_only, "pre-norm: the gradient norms are not right"),
-        (a_norm_at_the_end, "pre-norm: the gradient norms are not right"),
-        (post_norm_twice, "pre-norm: the gradient norms are not right"),
-        (gradients_added_up, "start from none"),
-        (numbers_at_the_first_block_only, "a list with one number a block"),
+        (gradients_add_up, "the gradients of both orders add up"),
+        (sums_of_norms, "the norms of the single parameters are added"),
+        (gradients_left_behind, "it leaves gradients in the blocks"),
     ],
     "train_a_stack": [
-        (not_trained, "no better than guessing"),
-        (averaged_first, "no better than guessing"),
-        (one_block_repeated, "the model holds 1 encoder block(s)"),
-        (one_block, "the model holds 1 encoder block(s)"),
-        (three_whatever_was_asked, "the model holds 3 encoder block(s)"),
-        (not_pooled, "expected (500, 2)"),
-        (summed_over_the_things, "not their sum"),
-        (without_attention, "of block 0 has no effect on the logits: are attention"),
-        (no_blocks, "the model holds 0 encoder block(s)"),
-        (labels_turned_around, "no better than guessing"),
-        (its_accuracy, "the result is a Tensor"),
-        (a_list_hides_the_blocks, "nn.ModuleList"),
-        (last_block_not_called, "block 1 has no effect"),
+        (one_block_again_and_again, "it calls new_block() 1 times"),
+        (never_cleared, "clear them before each backward()"),
+        (softmax_twice, "cross_entropy takes logits"),
     ],
 }
 
 ALSO_RIGHT = {
-    "build_encoder_block": [functions_of_f, a_loop_over_the_branches],
-    "compare_norm_placement": [retained, backwards_by_hand],
-    "train_a_stack": [pytorch_s_own, pre_norm_on_all_samples_at_once],
+    "EncoderBlock": [NamedLayers, InALoop],
+    "compare_norm_placement": [with_backward, on_copies],
+    "train_a_stack": [all_in_one_sequential, with_names],
 }
