@@ -20,6 +20,7 @@ from readmes import (
     read,
     same_code,
     same_line,
+    same_processor,
     shown_outputs,
     stands_in,
     try_its,
@@ -89,7 +90,7 @@ def test_python_blocks_stand_in_the_lesson(lesson):
 def test_text_blocks_stand_in_the_output(lesson, whole_run):
     found = shown_outputs(read(lesson / "README.md"))
     assert found
-    assert not missing(found, whole_run(lesson).output)
+    assert not missing(found, whole_run(lesson).output, numbers=same_processor())
 
 
 @each_lesson
@@ -123,9 +124,10 @@ def test_a_try_it_runs_to_the_end_and_prints_what_its_answer_shows(lesson, box, 
     done = run(copy, "--figures", "figures", folder=tmp_path, warm_start=True, **data)
     assert (done.status, done.errors) == (0, "")
     assert done.output.endswith("solved.\n")
-    assert not missing(box.outputs, done.output)
+    assert not missing(box.outputs, done.output, numbers=same_processor())
 
 
+@pytest.mark.skipif(not same_processor(), reason="another processor rounds differently")
 @pytest.mark.parametrize("lesson", REWORKED, ids=lambda lesson: lesson.name)
 def test_every_decimal_in_a_sentence_comes_from_a_run(lesson, whole_run):
     text = read(lesson / "README.md")
