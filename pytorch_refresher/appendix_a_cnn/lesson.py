@@ -1,636 +1,430 @@
 """Appendix A: CNN
 
-A convolutional network looks at a picture through small windows, the same ones everywhere, and
-tells horses from humans. First the source article's network to the letter; then what to mend
-in it, with the difference measured; then checkpoints, from which training goes on to the bit
-as if it had never stopped.
+Teach lesson 10's network what a sandal looks like, with every sandal in the middle of its image.
+Then move one a few pixels to the right. You hardly notice, but the network is lost: it has a weight
+of its own for every pixel, and the ones over there have never met a sandal. A convolution uses the
+same few weights everywhere.
 
-    python lesson.py             the whole lesson, then your practice report
-    python lesson.py --practice  the practice report alone
-    python lesson.py --download  the same on the 1,283 real images
+    python lesson.py             run the lesson, then mark your practice answers
+    python lesson.py --practice  only mark your practice answers
+    python lesson.py --download  train on the 1,283 real images of horses and humans
 """
 
 import os
 import sys
 import tempfile
-import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
 from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
-from pytorch_refresher._common.console import LessonError
 from pytorch_refresher._common.device import choose_device
-from pytorch_refresher._data.datasets import horse_or_human
+from pytorch_refresher._data import fashion_mnist, horse_or_human
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
-from torchvision import datasets, transforms
-from tqdm import tqdm
+from torch.utils.data import DataLoader
+from torchvision import datasets, models
+from torchvision.transforms import v2
 
-# Shapes are written in comments with these letters throughout the lesson:
-#   B batch   C channels   H, W rows and columns of an image
-# Labels are 0 for a horse and 1 for a human, the alphabetical order of the folders.
+# Shapes in comments: N images in a dataset, B in a batch, C channels, H, W height and width.
 
-SIDE = 150  # images are read as SIDE x SIDE pixels
-BATCH_SIZE = 32
-EPOCHS = 8
-SMALL_SIDE, SMALL_EPOCHS = 48, 4  # where a comparison need not be as large
+SEED = 0
+KINDS = (1, 5, 8)  # of FashionMNIST: trousers, sandals and bags
+MARGIN = 6  # empty pixels around each of them: room to move
+SIDE = 150  # horses and humans are read as SIDE x SIDE pixels
+BATCH_SIZE = 8  # our 256 images make 32 batches. The article's 1,027 make 33, of 32 images each.
+EPOCHS, RATE = 2, 0.001  # the learning rate is the article's
+SMALL_SIDE, SMALL_EPOCHS, SEEDS = 20, 4, 5  # for networks that are trained many times
+VARIANTS = ("as it is", "logits", "ReLU", "BatchNorm", "pooling", "BatchNorm + pooling")
+
+
+def a_window_that_slides() -> tuple[Tensor, Tensor, Tensor]:
+    section("A small window that slides")
+
+    # A light bar, and nine weights: what is on the right minus what is on the left. Slide these
+    # weights over the image, and write down at each place the sum of the products.
+    image = torch.tensor([[0.0, 0, 1, 1, 0, 0, 0]]).repeat(4, 1)  # (H=4, W=7)
+    kernel = torch.tensor([[-1.0, 0, 1]]).repeat(3, 1)  # (3, 3)
+
+    def slide(image: Tensor) -> Tensor:
+        answers = torch.zeros(image.shape[0] - 2, image.shape[1] - 2)
+        for i in range(answers.shape[0]):
+            for j in range(answers.shape[1]):
+                answers[i, j] = (image[i : i + 3, j : j + 3] * kernel).sum()
+        return answers
+
+    # Positive at the left edge of the bar, negative at its right edge, 0 where nothing changes. And
+    # if the bar moves, the answers move along: nothing has to be learned again.
+    answers, moved = slide(image), slide(image.roll(1, dims=1))
+    print(f"the bar at column 2: {answers[0].tolist()}, largest {answers.max():.0f}")
+    print(f"the bar at column 3: {moved[0].tolist()}, largest {moved.max():.0f}")
+    # PyTorch's own wants a batch and channels in front.
+    print(f"{torch.equal(F.conv2d(image[None, None], kernel[None, None])[0, 0], answers) = }")
+
+    # A layer has many kernels, and each of them looks at all channels. A frame of zeros around the
+    # image, the padding, keeps the size. And if each output had weights for every pixel instead?
+    conv, photo = nn.Conv2d(3, 16, kernel_size=3, padding=1), torch.zeros(3, SIDE, SIDE)
+    print(f"{conv.weight.shape = }, {conv(photo).shape = }")
+    print(f"{parameters_of(conv)} parameters, or {photo.numel() * conv(photo).numel():,}")
+    return image, kernel, answers
+
+
+def parameters_of(*modules: nn.Module) -> int:
+    return sum(each.numel() for module in modules for each in module.parameters())
+
+
+def clothes_in_the_middle(folder: Path, train: bool) -> tuple[Tensor, Tensor]:
+    """Images (N, 1, 26, 26) of the three kinds with a margin, and their labels (N,), 0 to 2."""
+    data = datasets.FashionMNIST(root=folder, train=train)
+    is_kind = data.targets[:, None] == torch.tensor(KINDS)  # a row per image, a column per kind
+    chosen = is_kind.any(dim=1).nonzero().flatten()[:1500]
+    images = F.avg_pool2d(data.data[chosen, None] / 255, 2)  # half the size, to save time
+    return F.pad(images, [MARGIN] * 4), is_kind[chosen].int().argmax(dim=1)
+
+
+def batches_of(images: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    for chosen in torch.randperm(len(labels)).split(size):  # as lesson 10 shuffles tensors
+        yield images[chosen], labels[chosen]
+
+
+def move_a_sandal(folder: Path) -> None:
+    section("Move a sandal, and the network is lost")
+
+    training, testing = (clothes_in_the_middle(folder, train) for train in (True, False))
+    torch.manual_seed(SEED)
+    results, shifts = {}, range(MARGIN + 1)
+    print("moved by pixels", *(f"{shift:>5}" for shift in shifts))
+    for name in ("fully connected", "conv, flattened", "conv, pooled"):
+        if name == "fully connected":  # lesson 10's network, a bit smaller
+            layers = [nn.Flatten(), nn.LazyLinear(64), nn.ReLU()]
+        else:  # convolutions with one of two ends
+            layers = [nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2)]
+            layers += [nn.Conv2d(8, 16, 3, padding=1), nn.ReLU()]  # (B, 16, 13, 13)
+        # One end lays all answers side by side, so the linear layer has a weight for each place. The
+        # other keeps only the largest answer of each kernel, wherever it was: global pooling.
+        if name == "conv, pooled":
+            layers.append(nn.AdaptiveMaxPool2d(1))  # (B, 16, 1, 1)
+        network = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(len(KINDS)))
+        network(testing[0])  # a lazy layer counts its inputs when it gets the first ones
+        optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+        for _ in range(6):
+            for images, labels in batches_of(*training, size=64):
+                optimizer.zero_grad()
+                F.cross_entropy(network(images), labels).backward()
+                optimizer.step()
+        # All of this with everything in the middle. Now move the test images. (roll() brings in on
+        # the left what it pushes out on the right: empty pixels of the margin.)
+        guesses = [network(testing[0].roll(shift, dims=-1)).argmax(dim=1) for shift in shifts]
+        results[name] = [(guess == testing[1]).float().mean().item() for guess in guesses]
+        print(f"{name:<15}", *(f"{accuracy:>5.0%}" for accuracy in results[name]))
+    draw_shifts(results)
+
+
+# The end of each pipeline, as in lesson 08: pixels become floats of -1..1.
+END = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5], [0.5])]
+
+
+def open_the_data(folder: Path) -> tuple[datasets.ImageFolder, datasets.ImageFolder]:
+    section("Horses and humans, in folders")
+
+    # Augmentation for training only: at least half of the image, mirrored or not.
+    augment = [v2.RandomResizedCrop(SIDE, scale=(0.5, 1)), v2.RandomHorizontalFlip()]
+    train_transform = v2.Compose([*augment, *END])
+    validation_transform = v2.Compose([v2.Resize([SIDE, SIDE]), *END])
+    # One folder per class: ImageFolder numbers them in alphabetical order.
+    train_data = datasets.ImageFolder(folder / "training", transform=train_transform)
+    validation_data = datasets.ImageFolder(folder / "validation", transform=validation_transform)
+    print(f"{train_data.class_to_idx = }, {train_data[0][0].shape = }")
+    # Does each have the right transform? Read the same image twice and see.
+    for name, data in (("training", train_data), ("validation", validation_data)):
+        change = (data[0][0] - data[0][0]).abs().mean()
+        print(f"{name}: {len(data)} images, one read twice differs by {change:.2f} per value")
+    return train_data, validation_data
 
 
 class HorsesHumansCNN(nn.Module):
     """The article's network: images (B, 3, side, side) to probabilities of a human, (B, 1)."""
 
-    threshold = 0.5  # an output above it means a human
+    threshold = 0.5  # an output above it means "human"
 
     def __init__(self, side: int = SIDE) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 16, kernel_size=3, padding=1)
         self.conv2 = nn.Conv2d(16, 32, kernel_size=3, padding=1)
         self.conv3 = nn.Conv2d(32, 64, kernel_size=3, padding=1)
-        self.pool = nn.MaxPool2d(2, 2)
-        # Three poolings halve the side three times, rounding down: 150, 75, 37, 18.
+        self.pool = nn.MaxPool2d(2, 2)  # three times: a side of 150 becomes 75, 37, 18
+        self.flatten = nn.Flatten()
         self.fc1 = nn.Linear(64 * (side // 8) ** 2, 512)
         self.dropout = nn.Dropout(0.25)
         self.fc2 = nn.Linear(512, 1)
-
-    def features(self, images: Tensor) -> Tensor:
-        """What the convolutions make of the images: (B, 64 * 18 * 18)."""
-        x = self.pool(F.relu(self.conv1(images)))  # (B, 16, 75, 75)
-        x = self.pool(F.relu(self.conv2(x)))  # (B, 32, 37, 37)
-        x = self.pool(F.relu(self.conv3(x)))  # (B, 64, 18, 18)
-        return x.flatten(1)
+        self.output = nn.Sigmoid()
 
     def forward(self, images: Tensor) -> Tensor:
-        return torch.sigmoid(self.fc2(self.dropout(self.fc1(self.features(images)))))
+        # The article takes the ReLU first. The largest of four values stays the largest, so the
+        # result is the same, and pooling first leaves a quarter of the work for the ReLU.
+        x = F.relu(self.pool(self.conv1(images)))  # (B, 16, 75, 75)
+        x = F.relu(self.pool(self.conv2(x)))  # (B, 32, 37, 37)
+        x = F.relu(self.pool(self.conv3(x)))  # (B, 64, 18, 18)
+        return self.output(self.fc2(self.dropout(self.fc1(self.flatten(x)))))
 
 
-class MendedCNN(HorsesHumansCNN):
-    """The same layers, with an activation after fc1, and logits (B, 1) for probabilities."""
-
-    threshold = 0.0  # the sigmoid of 0 is 0.5
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.fc2(self.dropout(F.relu(self.fc1(self.features(images)))))
-
-
-def one_epoch(model: nn.Module, batches, loss_function, optimizer=None) -> tuple[float, float]:
-    """Go once over all batches: to train with an optimizer, to measure without one.
-
-    Returns the mean loss and the accuracy over all images.
-    """
-    training = optimizer is not None
-    model.train(training)  # dropout drops in training alone
+def one_epoch(model, batches: Iterable, loss_function, optimizer=None) -> tuple[float, float]:
+    """Lesson 10's train(), or its test() if there's no optimizer: mean loss and accuracy."""
+    model.train(optimizer is not None)
     device = next(model.parameters()).device
-    loss_sum = correct = count = 0
-    for images, labels in tqdm(batches, leave=False, disable=None if training else True):
-        # channels_last puts a pixel's channels side by side in memory. The same numbers, and
-        # convolutions on a CPU take a third less time.
+    loss_sum = right = count = 0
+    for images, labels in batches:
+        # channels_last stores a pixel's channels side by side. The same numbers, in less time.
         images = images.to(device, memory_format=torch.channels_last)
         labels = labels.to(device, torch.float32).unsqueeze(1)  # (B, 1), as the outputs
-        with torch.set_grad_enabled(training):
+        with torch.set_grad_enabled(model.training):
             outputs = model(images)
             loss = loss_function(outputs, labels)
-        if training:
+        if model.training:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        loss_sum += loss.item() * len(labels)
-        correct += ((outputs > model.threshold) == labels).sum().item()
+        loss_sum += loss.detach() * len(labels)
+        right += ((outputs > model.threshold) == labels).sum()
         count += len(labels)
-    return loss_sum / count, correct / count
+    return loss_sum.item() / count, right.item() / count
 
 
-def generators(model: nn.Module) -> dict:
-    """Where random numbers come from: torch for the CPU, torch.cuda, say, for a device."""
-    kind = next(model.parameters()).device.type
-    return {"cpu": torch} | ({} if kind == "cpu" else {kind: torch.get_device_module(kind)})
-
-
-def kinds(*parts: object) -> list[str]:
-    return [type(part).__name__ for part in parts]
-
-
-def sizes(weights: dict, optimizer_state: dict) -> tuple[dict, list[int]]:
-    """The shapes of the weights, and how many of them each group of the optimizer has."""
-    groups = optimizer_state["param_groups"]
-    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
-    return shapes, [len(group["params"]) for group in groups]
-
-
-def save_checkpoint(path: Path, model: nn.Module, optimizer, scheduler, epoch: int) -> None:
-    """Write all that training needs to go on after `epoch`, in one step.
-
-    Interrupted at any moment, it leaves the file that was there before, whole.
-    """
-    state = {
-        "kinds": kinds(model, optimizer, scheduler),
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),  # Adam's means of the gradients, and the rate
-        "scheduler": scheduler.state_dict(),
-        "epoch": epoch,
-        # Shuffling, augmentation and dropout all draw from here.
-        "random": {name: each.get_rng_state() for name, each in generators(model).items()},
-    }
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())  # on the disk, before the name leads to it
-        os.replace(part, path)  # the old file until here, the new one from here on
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def load_checkpoint(path: Path, model: nn.Module, optimizer, scheduler) -> int:
-    """Put everything back to where save_checkpoint() found it, and return the epoch.
-
-    Raises LessonError, and changes nothing, if the file is damaged or of another training.
-    """
-    try:
-        # torch.load does not compare the checksums that torch.save has written. zipfile does.
-        with zipfile.ZipFile(path) as archive:
-            is_whole = archive.testzip() is None
-        # weights_only: tensors, numbers, strings and lists, and no code to run on loading.
-        state = torch.load(path, map_location="cpu", weights_only=True) if is_whole else None
-    except OSError as error:
-        raise LessonError(f"{path} cannot be read: {error.strerror}.") from error
-    except Exception:  # what a broken file raises depends on where it is broken
-        state = None
-    names = {"kinds", "model", "optimizer", "scheduler", "epoch", "random"}
-    if not isinstance(state, dict) or state.keys() != names:
-        raise LessonError(f"{path} is damaged or no checkpoint: move it away to start anew.")
-    here = kinds(model, optimizer, scheduler), sizes(model.state_dict(), optimizer.state_dict())
-    if here != (state["kinds"], sizes(state["model"], state["optimizer"])):
-        raise LessonError(
-            f"{path} belongs to another training ({', '.join(state['kinds'])}) or to other sizes: "
-            "move it away to start anew."
-        )
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    scheduler.load_state_dict(state["scheduler"])
-    for name, each in generators(model).items():
-        if name in state["random"]:  # a checkpoint from another device lacks this one's
-            each.set_rng_state(state["random"][name])
-    return state["epoch"]
-
-
-def fit(
-    model: nn.Module,
-    train_batches,
-    validation_batches,
-    loss_function,
-    optimizer,
-    epochs: int,
-    scheduler=None,
-    checkpoint: Path | None = None,
-    show: bool = True,
-) -> list[tuple[float, ...]]:
-    """Train until `epochs` epochs are done, going on from `checkpoint` where there is one.
-
-    Returns a row for each epoch that ran: training loss and accuracy, validation loss and
-    accuracy. With a checkpoint, it is written anew after each epoch.
-    """
-    done, history = 0, []
-    if checkpoint and checkpoint.exists():
-        done = load_checkpoint(checkpoint, model, optimizer, scheduler)
-    for epoch in range(done + 1, epochs + 1):
-        training = one_epoch(model, train_batches, loss_function, optimizer)
-        validation = one_epoch(model, validation_batches, loss_function)
-        if scheduler:
-            scheduler.step()
-        if checkpoint:
-            save_checkpoint(checkpoint, model, optimizer, scheduler, epoch)
-        history.append((*training, *validation))
-        if show:
-            print(
-                f"epoch {epoch}: training loss {training[0]:.3f}, accuracy {training[1]:.1%}; "
-                f"validation loss {validation[0]:.3f}, accuracy {validation[1]:.1%}"
-            )
-    return history
-
-
-def show_image(axis, image: Tensor) -> None:
-    """Draw an image (3, H, W) of -1..1 at half its size, without ticks."""
-    image = F.avg_pool2d(image.cpu(), 2) / 2 + 0.5
-    axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
-    axis.set(xticks=[], yticks=[])
-
-
-def open_the_data(folder: Path) -> tuple[datasets.ImageFolder, datasets.ImageFolder]:
-    section("Images in folders")
-    import matplotlib.pyplot as plt
-
-    train_transform = transforms.Compose(
-        [
-            transforms.Resize([SIDE, SIDE]),
-            transforms.RandomHorizontalFlip(),
-            transforms.RandomRotation(20),
-            transforms.RandomResizedCrop(SIDE),
-            transforms.RandomAffine(0, translate=(0.2, 0.2), scale=(0.8, 1.2), shear=20),
-            transforms.ToTensor(),
-            transforms.Normalize(0.5, 0.5),  # 0..1 becomes -1..1
-        ]
-    )
-    validation_transform = transforms.Compose(
-        [
-            transforms.Resize([SIDE, SIDE]),
-            transforms.ToTensor(),
-            transforms.Normalize(0.5, 0.5),
-        ]
-    )
-    # A folder for each class: ImageFolder makes the labels of the folders' names.
-    train_data = datasets.ImageFolder(folder / "training", transform=train_transform)
-    validation_data = datasets.ImageFolder(folder / "validation", transform=validation_transform)
-    print(f"{len(train_data) = }, {len(validation_data) = }")
-    print(f"{train_data.class_to_idx = }")
-    images, labels = next(iter(DataLoader(train_data, batch_size=BATCH_SIZE, shuffle=True)))
-    print(f"{images.shape = }, {labels.shape = }")
-
-    # The article defines `train_transform` and passes `transform`. At best that name is
-    # unknown. At worst it is left from an earlier example, lesson 08's here, and nothing
-    # complains until the network does: images of another size, and never augmented.
-    transform = transforms.Compose(
-        [transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor()]
-    )
-    mixed_up = datasets.ImageFolder(folder / "training", transform=transform)
-    print(f"with the wrong transform: {mixed_up[0][0].shape = }")
-    try:
-        HorsesHumansCNN()(mixed_up[0][0].unsqueeze(0))
-    except RuntimeError:
-        print(f"fc1 wants {64 * 18 * 18:,} features and gets {64 * 28 * 28:,}: RuntimeError")
-    else:
-        raise AssertionError("images of another size must not pass")
-
-    # Read the same image twice: what changes is augmented. Training must, validation must not.
-    changes = [(data[0][0] - data[0][0]).abs().mean() for data in (train_data, validation_data)]
-    print(f"read twice, an image differs by {changes[0]:.3f} a pixel in training,")
-    print(f"and by {changes[1]:.3f} in validation")
-    assert changes[0] > 0.01 and changes[1] == 0
-
-    figure, axes = plt.subplots(2, 5, figsize=(7.5, 3.5), layout="constrained")
-    for row, name in zip(axes, train_data.classes, strict=True):
-        index = train_data.targets.index(train_data.class_to_idx[name])
-        image = train_data.loader(train_data.samples[index][0])
-        show_image(row[0], validation_transform(image))
-        row[0].set_ylabel(name)
-        for axis in row[1:]:
-            show_image(axis, train_transform(image))
-    axes[0, 0].set_title("the file")
-    for number, axis in enumerate(axes[0, 1:], start=1):
-        axis.set_title(f"epoch {number}")
-    figure.suptitle("Augmentation draws a new variation each time an image is read")
-    save_figure(figure, "augmentation")
-    return train_data, validation_data
-
-
-def convolution_by_hand() -> None:
-    section("A convolution and a pooling, by hand")
-
-    # A picture with one edge: three dark columns, then three light ones. The kernel is light
-    # minus dark, from left to right.
-    image = torch.tensor([[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]]).repeat(4, 1)  # (H=4, W=6)
-    kernel = torch.tensor([[-1.0, 0.0, 1.0]]).repeat(3, 1)  # (3, 3)
-    looped = torch.zeros(2, 4)
-    for row in range(2):
-        for column in range(4):
-            window = image[row : row + 3, column : column + 3]
-            looped[row, column] = (window * kernel).sum()
-    print(f"{looped = }")
-
-    # Zero where all is even, 3 where the window holds the edge: a detector, the same at every
-    # place. PyTorch's own has dimensions for the batch and the channels in front.
-    torch.testing.assert_close(F.conv2d(image[None, None], kernel[None, None])[0, 0], looped)
-
-    # A layer has many kernels, and each looks at all channels. unfold() lays the windows out
-    # as columns; then a convolution is one matrix product. The padding keeps the size.
-    conv = nn.Conv2d(3, 16, kernel_size=3, padding=1)
-    images = torch.randn(2, 3, 10, 10)  # (B, C, H, W)
-    windows = F.unfold(images, kernel_size=3, padding=1)  # (B, 3 * 3 * 3, 10 * 10)
-    product = conv.weight.flatten(1) @ windows + conv.bias[:, None]  # (B, 16, 10 * 10)
-    print(f"{conv.weight.shape = }, {windows.shape = }, {conv(images).shape = }")
-    torch.testing.assert_close(product.view(2, 16, 10, 10), conv(images))
-
-    # Max pooling keeps the largest of each 2 x 2: half the side, and where exactly it lay
-    # matters less.
-    pooled = images.view(2, 3, 5, 2, 5, 2).amax(dim=(3, 5))
-    print(f"{pooled.shape = }")
-    torch.testing.assert_close(pooled, nn.MaxPool2d(2, 2)(images))
-    print("The loop, the matrix product and PyTorch's own agree: yes")
-
-
-def build_the_network(device: torch.device) -> HorsesHumansCNN:
+def the_articles_network(train_data, validation_data, device: torch.device) -> dict[str, int]:
     section("The article's network")
 
+    torch.manual_seed(SEED)
     model = HorsesHumansCNN().to(device, memory_format=torch.channels_last)
-    images = torch.zeros(1, 3, SIDE, SIDE, device=device)
-    for number, conv in enumerate((model.conv1, model.conv2, model.conv3), start=1):
-        images = model.pool(F.relu(conv(images)))
-        print(f"after conv{number}, ReLU and pooling: {tuple(images.shape)}")
-    for name, parameter in model.named_parameters():
-        print(f"{name:<12} {tuple(parameter.shape)!s:<16} {parameter.numel():>10,}")
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    print(f"{parameters = :,}")
-    assert parameters == 10_641_441
+    convolutions = parameters_of(model.conv1, model.conv2, model.conv3)
+    print(f"{parameters_of(model):,} parameters, {convolutions:,} of them in convolutions")
 
-    # The convolutions do the looking with 23,584 weights. fc1 has nearly all of the rest.
-    print(f"{model.fc1.weight.numel() / parameters = :.1%}")
+    # How many pixels can a value depend on? A kernel of 3 adds a neighbor on each side, a pooling adds
+    # one. And behind each pooling, neighbors are twice as far apart in the image.
+    fields, field, step = {}, 1, 1
+    for number in (1, 2, 3):
+        field, step = field + 2 * step + step, 2 * step
+        fields[f"after pooling {number}"] = field
+    print("a value sees", ", ".join(f"{size} pixels {name}" for name, size in fields.items()))
 
-    # Dropout zeroes a quarter of its inputs at random in training and multiplies the others
-    # by 4/3, so that the mean stays. In evaluation it does nothing.
-    ones = torch.ones(10_000)
-    dropped = model.dropout.train()(ones)
-    print(f"{(dropped == 0).float().mean() = :.3f}, {dropped.max() = :.3f}")
-    torch.testing.assert_close(model.dropout.eval()(ones), ones)
-    return model
+    # Dropout zeroes a quarter of the features in training, at random, and scales the others up.
+    print(f"{model.dropout.train()(torch.ones(6)) = }")
 
-
-def train_the_network(
-    model: HorsesHumansCNN, train_data, validation_data
-) -> list[tuple[float, ...]]:
-    section("Training: probabilities, BCELoss, Adam")
-
+    # BCELoss, the binary cross-entropy, is lesson 10's loss for two classes and one probability.
+    loss_function = nn.BCELoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
     train_loader = DataLoader(train_data, batch_size=BATCH_SIZE, shuffle=True)
-    validation_loader = DataLoader(validation_data, batch_size=BATCH_SIZE)
-    # fused: one routine updates all 10 million weights. The same formula, in less time.
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
-    history = fit(model, train_loader, validation_loader, nn.BCELoss(), optimizer, EPOCHS)
-
-    # The last epoch's figure goes up and down with each batch. The best one is an optimist,
-    # chosen by the images it is measured on; lesson 09 keeps a test set for that.
-    last, best = history[-1][3], max(row[3] for row in history)
-    print(f"{last = :.1%}, {best = :.1%} of the {len(validation_data)} validation images")
-    if len(train_data) == 256:  # the drawn sample; the real images are harder
-        assert last >= 0.9
-    return history
+    # Validation images are the same each time, so read them once.
+    batches = list(DataLoader(validation_data, batch_size=64))
+    for epoch in range(1, EPOCHS + 1):
+        loss, accuracy = one_epoch(model, train_loader, loss_function, optimizer)
+        val_loss, val_accuracy = one_epoch(model, batches, loss_function)
+        print(f"epoch {epoch}: loss {loss:.3f}, accuracy {accuracy:.1%}", end="")
+        print(f"   validation: loss {val_loss:.3f}, accuracy {val_accuracy:.1%}")
+    return fields
 
 
-@torch.no_grad()
-def look_at_the_result(model: HorsesHumansCNN, history, validation_data) -> None:
-    section("What it looks at, and what it makes of it")
-    from pytorch_refresher._common.figures import BLUE, ORANGE, RED
+def a_loss_that_gives_up() -> None:
+    section("A loss that gives up")
+
+    # A horse, label 0, is taken for a human, more and more surely. The logit is what fc2 returns; a
+    # gradient is all that training ever hears about a mistake.
+    for value in (0.0, 5.0, 20.0):
+        logits = torch.full((2,), value, requires_grad=True)
+        apart = nn.BCELoss()(torch.sigmoid(logits[:1]), torch.zeros(1))
+        in_one = nn.BCEWithLogitsLoss()(logits[1:], torch.zeros(1))
+        (apart + in_one).backward()
+        print(f"logit {value:>2.0f}: loss {apart:>7.3f} and {in_one:>6.3f}", end=", ")
+        print("gradient {:.3f} and {:.3f}".format(*logits.grad.tolist()))
+
+
+def start(variant: str, seed: int, side: int = SMALL_SIDE) -> tuple:
+    """The article's network with the changes that a variant names, its loss and its optimizer."""
+    torch.manual_seed(seed)
+    model, loss_function = HorsesHumansCNN(side), nn.BCELoss()
+    if "logits" in variant:
+        model.output, model.threshold = nn.Identity(), 0.0  # the sigmoid of 0 is 0.5
+        loss_function = nn.BCEWithLogitsLoss()
+    if "ReLU" in variant:  # without it, fc1 and fc2 are a single linear map
+        model.fc1 = nn.Sequential(model.fc1, nn.ReLU())
+    if "BatchNorm" in variant:
+        for name in ("conv1", "conv2", "conv3"):
+            conv = getattr(model, name)
+            setattr(model, name, nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels)))
+    if "pooling" in variant:
+        # Of each kernel's answers only the mean. No places are left for fc1 to have weights for.
+        model.flatten = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # (B, 64)
+        model.fc1, model.dropout, model.fc2 = nn.Identity(), nn.Identity(), nn.Linear(64, 1)
+    model = model.to(memory_format=torch.channels_last)
+    return model, loss_function, torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
+
+
+def small_images(folder: Path) -> tuple[Tensor, Tensor]:
+    shrink = v2.Compose([v2.Resize([SMALL_SIDE, SMALL_SIDE]), *END])
+    data = datasets.ImageFolder(folder, transform=shrink)
+    return torch.stack([image for image, _ in data]), torch.tensor(data.targets)
+
+
+def one_change_at_a_time(training: tuple, validation: tuple) -> None:
+    section("One change at a time")
+
+    print(f"parameters at {SIDE} x {SIDE}; validation accuracy at {SMALL_SIDE} x {SMALL_SIDE}")
+    for variant in VARIANTS:
+        accuracies = []
+        for number in range(max(SEEDS, 1)):
+            model, loss_function, optimizer = start(variant, SEEDS * SEED + number)
+            for _ in range(SMALL_EPOCHS):
+                one_epoch(model, batches_of(*training, BATCH_SIZE), loss_function, optimizer)
+            accuracies.append(one_epoch(model, [validation], loss_function)[1])
+        with torch.device("meta"):  # where tensors have shapes, but no values: enough to count
+            parameters = parameters_of(start(variant, SEED, SIDE)[0])
+        low, high, mean = min(accuracies), max(accuracies), sum(accuracies) / len(accuracies)
+        print(f"{variant:<20} {parameters:>10,}   {mean:.1%} (from {low:.1%} to {high:.1%})")
+
+
+def what_others_have_learned() -> None:
+    section("What others have learned")
+
+    # weights=models.ResNet18_Weights.DEFAULT would bring along all that this network has learned
+    # from a million photographs (45 MB). With None it is untrained, and has the same layers.
+    backbone = models.resnet18(weights=None)
+    print(f"{backbone.avgpool = }, {backbone.fc = }")
+    # Keep what it knows, and learn a new last layer. (Train with the backbone in eval mode, or its
+    # BatchNorms would forget their running statistics.)
+    backbone.requires_grad_(False)
+    backbone.fc = nn.Linear(backbone.fc.in_features, 1)  # new, so it requires gradients
+    print(f"{parameters_of(backbone.fc):,} of {parameters_of(backbone):,} parameters to learn")
+
+
+def save_checkpoint(path: Path, model: nn.Module, optimizer, epoch: int) -> None:
+    checkpoint = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),  # Adam's two means for each weight
+        "epoch": epoch,
+        "random": torch.get_rng_state(),  # the order of the images and dropout come from here
+    }
+    torch.save(checkpoint, path)
+
+
+def load_checkpoint(path: Path, model: nn.Module, optimizer) -> int:
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    torch.set_rng_state(checkpoint["random"])
+    return checkpoint["epoch"]
+
+
+def save_safely(path: Path, model: nn.Module, optimizer, epoch: int) -> None:
+    """Save so that at any moment there is a whole checkpoint at `path`, the old or the new one."""
+    part = path.with_name(f"{path.name}.part")
+    save_checkpoint(part, model, optimizer, epoch)
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())  # wait until the bytes are on the disk
+    os.replace(part, path)  # in a single step
+
+
+def stop_and_go_on(training: tuple) -> None:
+    section("Stop, and go on as if you hadn't")
+
+    def train(model, loss_function, optimizer, epochs: int) -> Tensor:
+        for _ in range(epochs):
+            one_epoch(model, batches_of(*training, BATCH_SIZE), loss_function, optimizer)
+        return torch.cat([weight.detach().flatten() for weight in model.parameters()])
+
+    uninterrupted = train(*start("as it is", SEED), epochs=4)
+    with tempfile.TemporaryDirectory() as folder:
+        path, other = Path(folder, "checkpoint.pt"), Path(folder, "other.pt")
+        model, loss_function, optimizer = start("as it is", SEED)
+        train(model, loss_function, optimizer, epochs=2)
+        save_safely(path, model, optimizer, epoch=2)
+        # Tomorrow, a new process starts with other weights and other random numbers. Load, and go
+        # on. Then try it with one part missing: the new process keeps its own.
+        model, loss_function, optimizer = start("as it is", SEED + 1)
+        save_checkpoint(other, model, optimizer, epoch=0)
+        today, tomorrow = (torch.load(each, weights_only=True) for each in (path, other))
+        for part in ("nothing", "model", "optimizer", "random"):
+            torch.save(today | {part: tomorrow.get(part)}, other)
+            model, loss_function, optimizer = start("as it is", SEED + 1)
+            epoch = load_checkpoint(other, model, optimizer)
+            weights = train(model, loss_function, optimizer, epochs=4 - epoch)
+            print(f"{part:<9} missing: ", end="")
+            print(f"weights differ by up to {(weights - uninterrupted).abs().max():.4f}")
+
+
+def draw_shifts(results: dict[str, list[float]]) -> None:
+    from pytorch_refresher._common.figures import curves
 
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    epochs = range(1, len(history) + 1)
-    for axis, title, column in zip(axes, ("loss", "accuracy"), (0, 1), strict=True):
-        axis.plot(epochs, [row[column] for row in history], "o-", color=BLUE)
-        axis.plot(epochs, [row[column + 2] for row in history], "s--", color=ORANGE)
-        axis.set(title=f"{title} in each epoch", xlabel="epoch", ylabel=title, xticks=epochs)
-        axis.legend(["training, augmented", "validation"])
-    save_figure(figure, "learning_curves")
-
-    # The first layer's kernels are 3 x 3 pixels in three colors, so they can be looked at.
-    model.eval()
-    device = next(model.parameters()).device
-    images = torch.stack([image for image, _ in validation_data]).to(device)  # (64, 3, 150, 150)
-    labels = torch.tensor(validation_data.targets)
-    maps = F.relu(model.conv1(images[:1]))[0].cpu().numpy()  # (16, 150, 150)
-    kernels = model.conv1.weight.cpu()  # (16, 3, 3, 3)
-    kernels = (kernels / kernels.abs().amax(dim=(1, 2, 3), keepdim=True) + 1) / 2
-    figure = plt.figure(figsize=(10, 4.4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 3))
-    axis = left.subplots()
-    show_image(axis, images[0])
-    axis.set_title("the image")
-    axes = right.subplots(4, 8)
-    for number in range(16):
-        row, column = 2 * (number // 8), number % 8
-        axes[row, column].imshow(kernels[number].permute(1, 2, 0).numpy())
-        axes[row, column].set_title(f"kernel {number + 1}", fontsize=9)
-        axes[row + 1, column].imshow(maps[number, ::2, ::2], cmap="gray", interpolation="nearest")
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
-    figure.suptitle("The 16 kernels of conv1, and where in the image each responds")
-    save_figure(figure, "kernels")
-
-    probabilities = model(images).squeeze(1).cpu()  # (64,)
-    predictions = (probabilities > model.threshold).long()
-    accuracy = (predictions == labels).float().mean().item()
-    print(f"{accuracy = :.1%}")
-    assert abs(accuracy - history[-1][3]) < 0.02
-    unsure = (probabilities - 0.5).abs().argsort()[:12]
-    figure, axes = plt.subplots(2, 6, figsize=(7.5, 3.1), layout="constrained")
-    for axis, index in zip(axes.flat, unsure.tolist(), strict=True):
-        show_image(axis, images[index])
-        wrong = predictions[index] != labels[index]
-        axis.set_title(
-            f"{probabilities[index]:.1%} human", fontsize=9, color=RED if wrong else "black"
-        )
-        for spine in axis.spines.values():
-            spine.set(color=RED if wrong else "black", linewidth=4 if wrong else 1)
-    framed = "; framed: wrong" if accuracy < 1 else ", all right"
-    figure.suptitle(f"The 12 validation images it is least sure of{framed}")
-    save_figure(figure, "predictions")
+    figure, axes = plt.subplots(figsize=(7, 3.4), layout="constrained")
+    curves(axes, results, xlabel="moved to the right by pixels", ylabel="accuracy", ylim=(0, 1.05))
+    save_figure(figure, "shifts")
 
 
-@torch.no_grad()
-def two_linear_layers_are_one(model: HorsesHumansCNN, validation_data) -> None:
-    section("To mend: two linear layers in a row are one")
+def draw_windows(image: Tensor, kernel: Tensor, answers: Tensor, fields: dict, photo) -> None:
+    from pytorch_refresher._common.figures import BLUE, GREEN, RED, heat_map
 
-    # fc2(fc1(x)) = W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2): one layer's weight and bias.
-    one_layer = nn.Linear(64 * 18 * 18, 1)
-    one_layer.weight.copy_(model.fc2.weight @ model.fc1.weight)  # (1, 512) @ (512, 20736)
-    one_layer.bias.copy_(model.fc2.weight @ model.fc1.bias + model.fc2.bias)
-    one_layer.to(model.fc1.weight.device)
+    import matplotlib.pyplot as plt
 
-    # The trained network, without its fc1 and fc2, says the same about every image.
-    model.eval()
-    images = torch.stack([image for image, _ in validation_data]).to(model.fc1.weight.device)
-    features = model.features(images)
-    two, one = model.fc2(model.fc1(features)), one_layer(features)
-    print(f"largest difference of two logits: {(two - one).abs().max():.1e}")
-    torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-3)
-
-    # 10.6 million weights that can say no more than 20,737.
-    for name, layers in {"fc1 and fc2": (model.fc1, model.fc2), "one layer": (one_layer,)}.items():
-        count = sum(parameter.numel() for layer in layers for parameter in layer.parameters())
-        print(f"{name:<11} {count:>10,} parameters")
-
-
-def sigmoid_and_loss_in_one() -> None:
-    section("To mend: sigmoid and loss in one")
-
-    # A horse, label 0, that the network takes for a human, ever more surely.
-    print("          BCELoss of the sigmoid    BCEWithLogitsLoss")
-    print("logit        loss   gradient         loss   gradient")
-    for value in (0.0, 5.0, 15.0, 20.0, 100.0):
-        logit, label = torch.tensor([value], requires_grad=True), torch.zeros(1)
-        cells = []
-        for loss in (
-            nn.BCELoss()(torch.sigmoid(logit), label),
-            nn.BCEWithLogitsLoss()(logit, label),
-        ):
-            cells += [loss.item(), torch.autograd.grad(loss, logit)[0].item()]
-        print("{:>5.1f} {:>11.3f} {:>10.4f} {:>12.3f} {:>10.4f}".format(value, *cells))
-        if value <= 5:
-            assert abs(cells[0] - cells[2]) < 1e-3
-        assert abs(cells[3] - torch.sigmoid(logit).item()) < 1e-5
-
-    # At 20 the sigmoid rounds to 1. BCELoss takes log(0), calls it -100, and passes back a
-    # gradient of 0: the worst mistake is the one that is never corrected.
-    assert cells[:2] == [100, 0] and cells[2:] == [100, 1]
-
-    # From the logit z itself the loss of label y is max(z, 0) - z y + log(1 + exp(-|z|)).
-    z, y = torch.randn(8) * 30, torch.tensor([0.0, 1.0]).repeat(4)
-    by_hand = (z.clamp(min=0) - z * y + torch.log1p(torch.exp(-z.abs()))).mean()
-    torch.testing.assert_close(nn.BCEWithLogitsLoss()(z, y), by_hand)
-
-
-def small_batches(folder: Path, side: int) -> list[DataLoader]:
-    """The images of both parts, read once, as small tensors in memory."""
-    shrink = transforms.Compose(
-        [transforms.Resize([side, side]), transforms.ToTensor(), transforms.Normalize(0.5, 0.5)]
-    )
-    loaders = []
-    for part in ("training", "validation"):
-        data = datasets.ImageFolder(folder / part, transform=shrink)
-        images = torch.stack([image for image, _ in data])
-        data = TensorDataset(images, torch.tensor(data.targets))
-        loaders.append(DataLoader(data, batch_size=BATCH_SIZE, shuffle=part == "training"))
-    return loaders
-
-
-def start(kind: type[HorsesHumansCNN], seed: int, device: torch.device) -> tuple:
-    """A model for small images, its optimizer and its scheduler, as training finds them."""
-    torch.manual_seed(seed)
-    model = kind(SMALL_SIDE).to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
-    scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.1, total_iters=SMALL_EPOCHS)
-    return model, optimizer, scheduler
-
-
-def mended_and_measured(folder: Path, device: torch.device) -> tuple[list[DataLoader], nn.Module]:
-    section("Mended, and measured")
-
-    # Both from the same weights, over the same batches, on small images so that it takes
-    # seconds. The README has the figures for the full size and several seeds.
-    batches = small_batches(folder, SMALL_SIDE)
-    print("           training loss   validation loss   accuracy")
-    for name, kind, loss_function in (
-        ("article's", HorsesHumansCNN, nn.BCELoss()),
-        ("mended", MendedCNN, nn.BCEWithLogitsLoss()),
-    ):
-        model, optimizer, scheduler = start(kind, seed=0, device=device)
-        history = fit(
-            model, *batches, loss_function, optimizer, SMALL_EPOCHS, scheduler, show=False
-        )
-        print("{:<10} {:>13.3f} {:>17.3f} {:>10.1%}".format(name, history[-1][0], *history[-1][2:]))
-        assert history[-1][2] < 0.65  # 0.693, log 2, is the loss of one that knows nothing
-    return batches, model
-
-
-def stop_and_go_on(batches: list[DataLoader], uninterrupted: nn.Module) -> None:
-    section("Checkpoints: stop, and go on as if nothing had been")
-
-    device, loss_function = next(uninterrupted.parameters()).device, nn.BCEWithLogitsLoss()
-
-    def train_until(epochs: int, seed: int, path: Path, show: bool = True) -> nn.Module:
-        model, optimizer, scheduler = start(MendedCNN, seed, device)
-        fit(model, *batches, loss_function, optimizer, epochs, scheduler, path, show)
-        return model
-
-    def difference(model: nn.Module) -> float:
-        pairs = zip(model.parameters(), uninterrupted.parameters(), strict=True)
-        return max((ours - theirs).abs().max().item() for ours, theirs in pairs)
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "checkpoint.pt"
-        train_until(SMALL_EPOCHS // 2, seed=0, path=path)
-        print(f"Switched off. The checkpoint: {path.stat().st_size / 1e6:.1f} MB, three times")
-        print("the weights, for Adam keeps two more numbers about each.")
-
-        # Later, in a new process: other weights, other random numbers, the same call.
-        whole = path.read_bytes()
-        model = train_until(SMALL_EPOCHS, seed=1, path=path)
-        print(f"{difference(model) = }, from training without a stop")
-        for name, value in uninterrupted.state_dict().items():
-            assert torch.equal(model.state_dict()[name], value)
-
-        # Which parts does it take? Leave each out: what a fresh start has stands in for it.
-        model, optimizer, scheduler = start(MendedCNN, seed=1, device=device)
-        other = Path(folder) / "fresh.pt"
-        save_checkpoint(other, model, optimizer, scheduler, epoch=0)
-        fresh = torch.load(other, weights_only=True)
-        for part in ("random", "optimizer", "scheduler"):
-            path.write_bytes(whole)
-            torch.save(torch.load(path, weights_only=True) | {part: fresh[part]}, path)
-            apart = difference(train_until(SMALL_EPOCHS, seed=1, path=path, show=False))
-            print(f"without {part:<10} the weights come out up to {apart:.4f} apart")
-            assert apart > 1e-4
-
-        # What cannot be trusted is refused, in one sentence: a bit that the disk got wrong, a
-        # file without its end, the checkpoint of another network.
-        save_checkpoint(other, *start(HorsesHumansCNN, 1, device), epoch=0)
-        changed = bytearray(whole)
-        changed[len(whole) // 2] ^= 1
-        for content in (bytes(changed), whole[:-1000], other.read_bytes()):
-            path.write_bytes(content)
-            try:
-                load_checkpoint(path, model, optimizer, scheduler)
-            except LessonError as error:
-                print(str(error).replace(str(path), path.name))
-            else:
-                raise AssertionError("it must be refused")
+    figure, panels = plt.subplots(2, 2, figsize=(8, 5.5), layout="constrained")
+    panels, frame = panels.flatten(), {"fill": False, "linewidth": 3}
+    titles = "an image, and the window", "the kernel", "its answers", "what one value sees"
+    for axes, title, values in zip(panels, titles, (image, kernel, answers, photo), strict=True):
+        axes.set_title(title)
+        if axes is not panels[3]:
+            heat_map(axes, values, numbers=".0f", aspect="equal", vmin=-5, vmax=5, cmap="PuOr")
+    for axes, size in ((panels[0], 3), (panels[2], 1)):  # a place, and the answer that it gives
+        axes.add_patch(plt.Rectangle((1.5, -0.5), size, size, color=RED, **frame))
+    panels[3].imshow(photo.permute(1, 2, 0).numpy() / 2 + 0.5, interpolation="nearest")
+    for (name, field), color in zip(fields.items(), (BLUE, GREEN, RED), strict=True):
+        corner = (photo.shape[-1] - field) / 2
+        square = plt.Rectangle((corner, corner), field, field, color=color, label=name, **frame)
+        panels[3].add_patch(square)
+    panels[3].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    panels[3].set_axis_off()
+    save_figure(figure, "windows")
 
 
 # -----------------------------------------------------------------------------------------
-# Practice problems. Replace each `raise NotImplementedError` with your answer and run this
-# file again. solutions.py has one answer to each, and the checks that mark yours.
+# Practice. Replace each `raise NotImplementedError` with your answer, then run this file with
+# --practice: it marks your answers and tells you what to look at next.
 # -----------------------------------------------------------------------------------------
 
 
-def compare_batch_norm(
-    model: nn.Sequential, batches, epochs: int
-) -> tuple[nn.Sequential, list[float], list[float]]:
-    """Problem 1. Add batch normalization layers and compare training.
+def compare_batch_norm(model: nn.Sequential, batches, epochs: int) -> tuple:
+    """Problem 1 (medium, 25 minutes). Add batch normalization layers and compare training.
 
-    model: an untrained nn.Sequential of layers without dropout, images (B, C, H, W) to logits
-    (B, 1). Build a second nn.Sequential with the same layers and the same starting weights,
-    and an nn.BatchNorm2d directly after each nn.Conv2d. Train both, for `epochs`, on batches,
-    with nn.BCEWithLogitsLoss and torch.optim.Adam at its defaults. batches: a list of images
-    (B, C, H, W) with labels (B,), whole numbers 0 or 1, all batches of the same size; take
-    them in order. `model` itself must stay as it is: train a copy.
-
-    Return three things: the second model, trained; for each epoch the mean of the batches'
-    training losses of the copy, a list of floats; the same list for the second model.
+    model: an untrained nn.Sequential, images (B, C, H, W) to logits (B, 1). Build a second one with
+    the same layers and starting weights, and an nn.BatchNorm2d directly after each nn.Conv2d. Train
+    both for `epochs` with nn.BCEWithLogitsLoss and Adam's defaults, in a loop of your own. batches:
+    a list of images with labels (B,), integers 0 or 1; take them in order. `model` itself must stay
+    as it is: train a copy. Return three things: the second model, trained; a list of the copy's
+    training losses, for each epoch the mean over its batches; and the same for the second model.
     """
     raise NotImplementedError
 
 
-def train_with_warmup(
-    optimizer: torch.optim.Optimizer, train_one_epoch, epochs: int, warmup: int
-) -> list[float]:
-    """Problem 2. Implement learning rate scheduling: rise linearly, then fall along a cosine.
+def train_with_warmup(optimizer, train_one_epoch, epochs: int, warmup: int) -> list[float]:
+    """Problem 2 (medium, 15 minutes). Implement learning rate scheduling: warm up, then cool down.
 
-    Call train_one_epoch(), which takes nothing and uses `optimizer`, once for each epoch 1 to
-    `epochs`. In epoch e the rate is
-
-        peak * e / warmup                                                  while e <= warmup
-        peak * (1 + cos(pi * (e - warmup) / (epochs + 1 - warmup))) / 2    afterwards
-
-    where peak is the rate that the optimizer came with. Each of its parameter groups has its
-    own peak. 0 <= warmup < epochs. Return the rates of the first group, a list of floats,
-    one for each epoch. By hand or with torch.optim.lr_scheduler, as you like.
+    train_one_epoch() trains with `optimizer`; call it once for each epoch e = 1, 2, ..., epochs. In
+    epoch e the learning rate is peak * e / warmup while e <= warmup, and after that it falls to
+    peak * (1 + cos(pi * (e - warmup) / (epochs + 1 - warmup))) / 2. Here peak is the rate that the
+    optimizer came with, and each of its parameter groups has its own. 0 <= warmup < epochs. Return
+    the rates of the first group, one float per epoch. By hand or with torch.optim.lr_scheduler.
     """
     raise NotImplementedError
 
 
-def train_with_checkpoints(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, train_one_epoch, epochs: int
-) -> int:
-    """Problem 3. Save and load model checkpoints, so that training can stop at any moment.
+def train_with_checkpoints(path: Path, model, optimizer, train_one_epoch, epochs: int) -> int:
+    """Problem 3 (medium, 20 minutes). Save and load checkpoints, so that training can stop anytime.
 
-    train_one_epoch(), which takes nothing, trains `model` with `optimizer` and draws random
-    numbers on the CPU. Call it until `epochs` epochs are done, and after each write a
-    checkpoint to `path` with torch.save. Where `path` exists at the start, load it, with
-    weights_only=True, and go on from there: to the bit as if training had not stopped. If
-    writing fails half-way, the checkpoint before must still be there, whole.
-
-    Return how many epochs this call has trained: 0 if all were done before.
+    train_one_epoch() trains `model` with `optimizer`, and draws random numbers on the CPU. Call it
+    until `epochs` epochs are done, and after each of them write a checkpoint to `path`. If there is
+    one at the start, load it with weights_only=True and go on as if training had never stopped. If
+    writing fails half-way, the checkpoint before must still be there, whole. Write all of it here,
+    with torch.save and torch.load. Return how many epochs this call has trained, 0 if none was left.
     """
     raise NotImplementedError
 
@@ -638,17 +432,18 @@ def train_with_checkpoints(
 def main() -> None:
     arguments = lesson_arguments(__file__, download=True, device=True)
     if not arguments.practice:
-        device = choose_device(arguments.device)
-        folder = horse_or_human(download=arguments.download)
+        clothes, folder = fashion_mnist(), horse_or_human(download=arguments.download)
+        toy = a_window_that_slides()
+        move_a_sandal(clothes)
         train_data, validation_data = open_the_data(folder)
-        convolution_by_hand()
-        model = build_the_network(device)
-        history = train_the_network(model, train_data, validation_data)
-        look_at_the_result(model, history, validation_data)
-        two_linear_layers_are_one(model, validation_data)
-        sigmoid_and_loss_in_one()
-        batches, mended = mended_and_measured(folder, device)
-        stop_and_go_on(batches, mended)
+        device = choose_device(arguments.device)
+        fields = the_articles_network(train_data, validation_data, device)
+        draw_windows(*toy, fields, validation_data[0][0])
+        a_loss_that_gives_up()
+        training, validation = (small_images(folder / part) for part in ("training", "validation"))
+        one_change_at_a_time(training, validation)
+        what_others_have_learned()
+        stop_and_go_on(training)
     report_practice(__file__)
 
 
