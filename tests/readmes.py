@@ -187,9 +187,8 @@ def split(line: str, number: re.Pattern = DECIMAL) -> tuple[list[str], list[str]
 
 
 def same_words(written: str, printed: str) -> bool:
-    """Whether two lines differ in their numbers at most."""
-    number = re.compile(rf"-?{NUMBER}")
-    return split(written, number)[0] == split(printed, number)[0]
+    """Whether a line of a text block agrees with a line of output, numbers aside."""
+    return _agree(written, printed, re.compile(rf"-?{NUMBER}"), lambda *_: True)
 
 
 def same_integers(written: str, printed: str) -> bool:
@@ -199,14 +198,18 @@ def same_integers(written: str, printed: str) -> bool:
 
 def same_line(written: str, printed: str) -> bool:
     """Whether a line of a text block agrees with a line of output."""
+    return _agree(written, printed, DECIMAL, close)
+
+
+def _agree(written: str, printed: str, number: re.Pattern, same) -> bool:
     beginning = written.removesuffix(" ...")
-    words, numbers = split(beginning)
-    printed_words, printed_numbers = split(printed)
+    words, numbers = split(beginning, number)
+    printed_words, printed_numbers = split(printed, number)
     if beginning != written:
         printed_words = printed_words[: len(words)]
         printed_words[-1] = printed_words[-1][: len(words[-1])]
         printed_numbers = printed_numbers[: len(numbers)]
-    return words == printed_words and all(map(close, numbers, printed_numbers))
+    return words == printed_words and all(map(same, numbers, printed_numbers))
 
 
 def same_code(written: str, line: str) -> bool:
