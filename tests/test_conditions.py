@@ -218,7 +218,7 @@ if __name__ == "__main__":
 @posix
 def test_ctrl_c_ends_a_lesson_and_its_processes_with_one_word(tmp_path):
     branching = next(
-        path for path in LESSONS if "def run_processes(" in (path / "lesson.py").read_text()
+        path for path in LESSONS if "run_processes(" in (path / "lesson.py").read_text()
     )
     program = tmp_path / "program.py"
     started = tmp_path / "started"

@@ -1,109 +1,190 @@
 """Appendix B: GPU and Memory
 
-A GPU mostly computes faster than a CPU, and has less memory. This lesson moves models to
-whatever device is there, counts what their memory goes into, and shows ways to need less of
-it, each checked against the plain way. It prints only what this machine has done.
+You rent a GPU, start your training on it, and it's no faster than your laptop. You make the
+batch larger to keep it busy, and it stops: out of memory. A GPU is a second computer inside
+yours, with a memory of its own. This lesson counts what it waits for and what it has to hold.
+It runs on any machine: lines that need a GPU say so, and are skipped where there is none.
 
-    python lesson.py                the whole lesson on the CPU, then your practice report
-    python lesson.py --device auto  the same on a GPU, where there is one
-    python lesson.py --practice     the practice report alone
+    python lesson.py                run the lesson on the CPU, then mark your practice answers
+    python lesson.py --device auto  the same on a GPU, if there is one
+    python lesson.py --practice     only mark your practice answers
 """
 
-import os
-import signal
-import socket
 import statistics
 import sys
-import tempfile
-import textwrap
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
-from pytorch_refresher._common import lesson_arguments, report_practice, save_figure, section
+from pytorch_refresher._common import (
+    lesson_arguments,
+    report_practice,
+    save_figure,
+    section,
+    show_error,
+)
 from pytorch_refresher._common.console import LessonError
 from pytorch_refresher._common.device import choose_device
+from pytorch_refresher._common.memory import in_memory, kept_for_backward
+from pytorch_refresher._common.processes import run_processes
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
-# Shapes are written in comments with these letters throughout the lesson:
-#   B batch   D features   C classes
-
-D, HIDDEN, C = 256, 1024, 10
-SECONDS = 18  # the two processes of the last section get no more
+SEED = 0
+D, HIDDEN, C = 256, 1024, 10  # letters in shapes: B batch, D features, C classes
+P = (D + 1) * HIDDEN + (HIDDEN + 1) * HIDDEN + (HIDDEN + 1) * C  # parameters of network()
 
 
-def network() -> nn.Module:
-    """Three linear layers: (B, D) to logits (B, C)."""
-    return nn.Sequential(
-        nn.Linear(D, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, C)
-    )
+def which_device(chosen: torch.device) -> None:
+    section("Which device, and how to get there")
+
+    # The line that most programs start with. cuda is a GPU by NVIDIA (or by AMD, if PyTorch was
+    # built for it), mps one by Apple. "accelerator" means any of them.
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"{device = }, {torch.backends.mps.is_available() = }")
+    print(f"{torch.accelerator.is_available() = }   this run is on: {chosen.type}")
+
+    x = torch.randn(4, D)  # (B, D)
+    print(f"{x.to(chosen).cpu().device = }")  # there, and back again for NumPy and plots
+    if chosen.type == "cuda":  # needs a GPU
+        print(f"{x.cuda().device = }   the old short form of .to('cuda')")
+
+    # Every machine has a device named "meta". It knows shapes and holds no numbers, so you can
+    # practice moving there. A model's .to() moves the model itself. A tensor's .to() does not.
+    model = network("cpu")
+    model.to("meta")
+    x.to("meta")  # makes a new tensor, which nobody uses
+    with show_error("model(x)"):  # everybody gets this error on the first day
+        model(x)
+    print(f"{model(x.to('meta')).shape = }")
 
 
-def batch(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Random inputs (B, D); the label, (B,), is the place of the largest of the first C features."""
+def network(device: torch.device | str) -> nn.Module:
+    """Three linear layers, (B, D) to logits (B, C), with the same random weights each time."""
+    torch.manual_seed(SEED)
+    first, second, last = nn.Linear(D, HIDDEN), nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, C)
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last).to(device)
+
+
+def batch(size: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Random inputs, (B, D). A label, (B,), is the place of the largest of the first C features."""
     inputs = torch.randn(size, D)
     return inputs.to(device), inputs[:, :C].argmax(dim=1).to(device)
 
 
-def megabytes(count: float) -> str:
-    return f"{count / 1e6:.2f} MB"
+def what_to_expect(device: torch.device, sizes: tuple[int, ...] = (4, 64, 512)) -> None:
+    section("What to expect of a GPU")
+
+    # Operations per second in float32, says NVIDIA's data sheet of each.
+    gpus = {"T4": 8.1e12, "A100": 19.5e12}
+    # A GPU gets its orders from the CPU, which needs microseconds for each: the documentation of
+    # CUDA.jl has 8 small operations in about 50. Ours are 7 forward, 13 backward and 6 updates.
+    seconds_for_orders = (7 + 13 + 6) * 50e-6 / 8
+    model = network(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    print("batch   measured here", *(f"{name:>7} at best" for name in gpus))
+    for size in sizes:
+        inputs, labels = batch(size, device)
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            optimizer.zero_grad()
+            F.cross_entropy(model(inputs), labels).backward()
+            optimizer.step()
+            if device.type != "cpu":  # needs a GPU
+                # It takes orders in advance: we get here long before it has done the work.
+                torch.accelerator.synchronize()
+            times.append(time.perf_counter() - start)
+        # Forward takes a multiplication and an addition per parameter and sample, backward twice
+        # as many. No step is faster than its arithmetic, or faster than it can be ordered.
+        best = [max(6 * P * size / speed, seconds_for_orders) for speed in gpus.values()]
+        row = (statistics.median(times[1:]), *best)  # the first step is slow: it loads things
+        print(f"{size:>5}", *(f"{seconds * 1e3:>12.3f} ms" for seconds in row))
+
+    if device.type == "cuda":  # needs a GPU: three lines for a loop that trains for hours
+        # The next batch is copied while the GPU computes, if it's in pinned memory.
+        loader = DataLoader(torch.randn(512, D), batch_size=64, pin_memory=True)
+        fast = torch.compile(model)  # fewer and larger operations; the first call takes its time
+        for inputs in loader:
+            fast(inputs.to(device, non_blocking=True))
 
 
-def wait_for(device: torch.device) -> None:
-    """Return when the device has done all that it was told to."""
-    if device.type != "cpu":
-        torch.accelerator.synchronize()
+def what_memory_goes_into(device: torch.device, sizes: tuple[int, ...] = (64, 1024)) -> dict:
+    section("What memory goes into")
+
+    moments = {}
+    for B in sizes:
+        # Counted: 4 bytes per parameter, as many per gradient, and AdamW keeps two averages of it.
+        # A layer's input is kept until backward() has used it, and so are the labels, 8 bytes each.
+        counts = (4 * P, 4 * P, 8 * P, 4 * B * (D + HIDDEN + HIDDEN + C) + 8 * B)
+        print(f"batch of {B:<5}  parameters   gradients   optimizer activations, in MB")
+        print("counted       ", *(f"{count / 1e6:>11.2f}" for count in counts))
+
+        # Measured: what is there at each moment of two training steps.
+        model = network(device)
+        optimizer = torch.optim.AdamW(model.parameters())
+        moments[B] = {}
+        with kept_for_backward(model) as kept:
+            for number in (1, 2):
+                inputs, labels = batch(B, device)
+                loss = F.cross_entropy(model(inputs), labels)  # activations come
+                moments[B][f"forward {number}"] = in_memory(model, optimizer) + [kept()]
+                loss.backward()  # activations go, gradients come
+                moments[B][f"backward {number}"] = in_memory(model, optimizer) + [kept()]
+                optimizer.step()  # the first one makes room for AdamW's averages
+                moments[B][f"step {number}"] = in_memory(model, optimizer) + [kept()]
+                optimizer.zero_grad()  # gradients go
+        for moment, found in moments[B].items():
+            print(f"{moment:<14}", *(f"{each:>11.2f}" for each in found))
+    return moments
 
 
-def memory_of(device: torch.device):
-    """What counts a device's memory: memory_allocated(), memory_reserved(), empty_cache().
+def out_of_memory(device: torch.device, limit: float = 3.0) -> None:
+    section("Out of memory")
 
-    None for the CPU: PyTorch takes its memory from the operating system and keeps no count.
-    """
-    if device.type == "cpu":
-        return None
-    module = torch.get_device_module(device)
-    if device.type == "mps":  # the same three under other names
-        return SimpleNamespace(
-            memory_allocated=module.current_allocated_memory,
-            memory_reserved=module.driver_allocated_memory,
-            empty_cache=module.empty_cache,
-        )
-    return module
+    # Ask for far too much, and a device says no. Your program can catch it and go on.
+    with show_error("torch.empty(2**60)"):
+        torch.empty(2**60, device=device)
 
+    # Remedy 1: a smaller batch. We simulate a device that has 3 MB for activations.
+    model = network(device)
+    for size in (1024, 512, 256, 128):
+        inputs, labels = batch(size, device)
+        try:
+            with kept_for_backward(model, limit):
+                F.cross_entropy(model(inputs), labels).backward()
+            print(f"a batch of {size:>4}: fits")
+            break
+        except torch.OutOfMemoryError as error:
+            print(f"a batch of {size:>4}: {type(error).__name__}, {error}")
 
-@contextmanager
-def kept_for_backward(model: nn.Module, limit: float = float("inf")) -> Iterator[Callable]:
-    """Count the bytes of activations that autograd keeps; yields a function that says how many.
+    # Remedy 2: let go. Here a model is evaluated, and the losses of its batches are added up.
+    total = 0.0
+    with kept_for_backward(model) as kept:
+        for number in (1, 2, 3):
+            inputs, labels = batch(256, device)
+            loss = F.cross_entropy(model(inputs), labels)
+            total += loss.item()  # a number, and not the loss with all that led to it
+            print(f"after batch {number}: {kept():.2f} MB kept")
 
-    A tensor that is kept twice counts once, the model's parameters not at all. Stands in for a
-    small device too: past `limit` bytes it raises torch.OutOfMemoryError, as a full device does.
-    """
-    sizes = {}
-    parameters = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    with kept_for_backward(model) as kept, torch.no_grad():  # remedy 3: nobody calls backward()
+        model(inputs)
+        print(f"with no_grad(): {kept():.2f} MB kept")
 
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in parameters:
-            sizes[storage.data_ptr()] = storage.nbytes()
-        if sum(sizes.values()) > limit:
-            raise torch.OutOfMemoryError(f"more than the {limit:,} bytes of a pretended device")
-        return tensor
-
-    # autograd calls the first function on each tensor that it keeps, the second on its return.
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield lambda: sum(sizes.values())
+    # What tensors free, PyTorch keeps for the next ones. empty_cache() gives it to other programs.
+    if device.type == "cuda":  # needs a GPU
+        big = torch.empty(64 * 2**20, device=device)
+        print(f"{torch.cuda.memory_allocated() = :,}, {torch.cuda.memory_reserved() = :,}")
+        del big  # now less is allocated, but as much reserved
+        print(f"{torch.cuda.memory_allocated() = :,}, {torch.cuda.memory_reserved() = :,}")
+        torch.cuda.empty_cache()  # and now less is reserved
+        print(f"{torch.cuda.memory_allocated() = :,}, {torch.cuda.memory_reserved() = :,}")
 
 
 def gradients(model: nn.Module) -> Tensor:
@@ -111,485 +192,191 @@ def gradients(model: nn.Module) -> Tensor:
     return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
 
-def devices(chosen: torch.device) -> None:
-    section("Which device, and how to get there")
+def accumulation(device: torch.device, size: int = 256) -> None:
+    section("Gradient accumulation: a large batch in small pieces")
 
-    # cuda is a GPU by NVIDIA (or AMD, in PyTorch for ROCm), mps one by Apple, xpu one by Intel.
-    print(f"{torch.cuda.is_available() = }")
-    print(f"{torch.backends.mps.is_available() = }")
-    print(f"{torch.xpu.is_available() = }")
-    print(f"{torch.accelerator.is_available() = }   any of them")
+    model, criterion = network(device), nn.CrossEntropyLoss()
+    inputs, labels = batch(size, device)
+    criterion(model(inputs), labels).backward()
+    whole = gradients(model)  # what we want to get from pieces, too
+    model.zero_grad()
 
-    # The line that most programs start with, and its like for every kind of accelerator.
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    print(f"{device = }")
-    if torch.accelerator.is_available():
-        print(f"{torch.accelerator.current_accelerator() = }")
-    device = chosen
-    print(f"This run computes on {device.type}. --device auto takes an accelerator if it can.")
+    # backward() adds to .grad (lesson 05), so pieces add up to the large batch. But each loss is a
+    # mean over its piece: only divided by their number do they make the mean over all samples.
+    accumulation_steps = 4
+    dataloader = DataLoader(TensorDataset(inputs, labels), batch_size=size // accumulation_steps)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with kept_for_backward(model) as kept:
+        for i, (inputs, labels) in enumerate(dataloader):
+            outputs = model(inputs.to(device))
+            loss = criterion(outputs, labels.to(device))
+            loss = loss / accumulation_steps
+            print(f"piece {i + 1}: {len(inputs)} samples, {kept():.2f} MB kept")
+            loss.backward()
 
-    # A tensor's .to() returns a tensor on the device, the same one if it is there already.
-    x = torch.randn(4, D)  # (B, D)
-    there = x.to(device)
-    assert (there is x) == (device.type == "cpu")
-    assert there.cpu().device.type == "cpu"  # back again: NumPy and matplotlib read only the CPU's
-
-    # "meta" is a device on every machine: it knows shapes and dtypes, and computes no numbers.
-    ghost = x.to("meta")
-    print(f"{x.device.type = }, {ghost.device.type = }, {ghost.shape = }")
-
-    # A module's .to() moves the module itself, parameters and buffers.
-    model = network()
-    same = model.to("meta")
-    print(f"{same is model = }, {next(model.parameters()).device.type = }")
-    print(f"{model(ghost).shape = }   the shape alone, at no cost")
-
-    # Both sides of an operation must be on one device. This is the mistake everybody makes:
-    try:
-        model(x)
-    except RuntimeError as error:
-        print(f"model(x), the model on one device and x on another: {type(error).__name__}")
-    else:
-        raise AssertionError("a model took a tensor from another device")
-
-
-def speed(device: torch.device) -> None:
-    section("How fast: warm up, wait, take the median")
-
-    # An accelerator gets its orders in advance: a call returns before the work is done. Read
-    # the clock without waiting, and you have measured how fast orders are given.
-    def seconds(step: Callable, on: torch.device) -> float:
-        step()  # the first call pays for loading and choosing algorithms
-        wait_for(on)
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            step()
-            wait_for(on)
-            times.append(time.perf_counter() - start)
-        return statistics.median(times)
-
-    # The same training step at three batch sizes, on the CPU and where else this run computes.
-    print("device   batch   ms a step   samples a second")
-    for name in dict.fromkeys(["cpu", device.type]):
-        on = torch.device(name)
-        model = network().to(on)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-        for size in (4, 64, 512):
-            inputs, labels = batch(size, on)
-
-            def step(model=model, optimizer=optimizer, inputs=inputs, labels=labels) -> None:
-                optimizer.zero_grad()
-                F.cross_entropy(model(inputs), labels).backward()
+            if (i + 1) % accumulation_steps == 0:
+                ratio = (gradients(model).norm() / whole.norm()).item()
+                print(f"{torch.allclose(gradients(model), whole, atol=1e-5) = }, {ratio = :.3f}")
                 optimizer.step()
-
-            took = seconds(step, on)
-            print(f"{name:<6} {size:>7} {took * 1e3:>11.3f} {size / took:>18.1f}")
+                optimizer.zero_grad()  # and on to the next large batch
 
 
-def what_memory_goes_into(device: torch.device) -> None:
-    section("What memory goes into")
-    from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, SKY
+def mixed_precision(device: torch.device, small: float = 1e-5) -> None:
+    section("Mixed precision: 16 bits where they do no harm")
+
+    # Inside autocast, matrix products compute in 16 bits. Parameters stay float32.
+    model, inputs = network(device), batch(1024, device)[0]
+    for half in (False, True):  # without autocast, then with it
+        with kept_for_backward(model) as kept, torch.autocast(device.type, torch.bfloat16, half):
+            outputs = model(inputs)
+            print(f"{outputs.dtype}: {kept():.2f} MB kept")
+
+    # bfloat16 spends its bits on range, float16 on digits. Late in training, gradients get small;
+    # here, a small factor on the loss makes them so. A GradScaler multiplies the loss by a large
+    # number first, so that gradients survive in float16, and divides them by it in float32.
+    inputs, labels = batch(16, device)
+    optimizer, exact = torch.optim.SGD(model.parameters(), lr=0.0), None
+    ways = {"float32": 1.0, "bfloat16": 1.0, "float16": 1.0, "float16, scaled": 2.0**16}
+    for way, scale in ways.items():
+        dtype = getattr(torch, way.split(",")[0])
+        scaler = torch.amp.GradScaler(device.type, init_scale=scale)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            loss = small * F.cross_entropy(model(inputs), labels)
+        scaler.scale(loss).backward()  # outside autocast: each operation has its dtype by now
+        scaler.unscale_(optimizer)  # not needed for a step; here it's for a look at the gradients
+        found = gradients(model)
+        exact = found if exact is None else exact
+        # Lost: 0, though it isn't 0 in float32. Error: relative to the length of the gradient.
+        lost, error = (found[exact != 0] == 0).float().mean(), (found - exact).norm() / exact.norm()
+        print(f"{way:<15} from {torch.finfo(dtype).tiny:.0e}: {lost:6.1%} lost, error {error:6.1%}")
+        scaler.step(optimizer)  # leaves the step out if a gradient is infinite
+        scaler.update()  # and tries a smaller number next time
+        optimizer.zero_grad()
+
+
+def checkpointing(device: torch.device, n: int = 8) -> None:
+    section("Activation checkpointing: compute twice, keep less")
+
+    # A checkpointed block keeps only its input, and computes the rest again for backward().
+    torch.manual_seed(SEED)
+    blocks = (
+        nn.Sequential(nn.Linear(D, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, D)) for _ in range(n)
+    )
+    model, computed, found = nn.Sequential(*blocks).to(device), [], []
+    for block in model:  # a 1 into the list whenever a block starts to compute
+        block.register_forward_pre_hook(lambda *_: computed.append(1))
+    inputs, _ = batch(64, device)
+    for checkpointed in (False, True):
+        x = inputs
+        with kept_for_backward(model) as kept:
+            for block in model:
+                x = checkpoint(block, x, use_reentrant=False) if checkpointed else block(x)
+            print(f"{checkpointed = !s:<5}: {kept():.2f} MB kept", end=", ")
+        x.square().sum().backward()  # computes the checkpointed blocks again
+        print(f"{len(computed)} blocks computed")
+        computed.clear()
+        found.append(gradients(model))
+        model.zero_grad()
+    print(f"{torch.allclose(*found, rtol=1e-4, atol=1e-5) = }")
+
+
+def half_a_batch(rank: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What each of two processes runs. Returns its loss, averaged gradients, and its own ones."""
+    model = DistributedDataParallel(network("cpu"))  # now all have the parameters of process 0
+    inputs, labels = batch(size, "cpu")
+    mine = slice(rank * size // 2, (rank + 1) * size // 2)  # in a loader: DistributedSampler
+    loss = F.cross_entropy(model(inputs[mine]), labels[mine])
+    loss.backward()  # on the way, the gradients are averaged over all processes
+    averaged = gradients(model)  # from here, an optimizer takes the same step everywhere
+    model.zero_grad()
+    with model.no_sync():  # to accumulate: only the last piece need be averaged
+        F.cross_entropy(model(inputs[mine]), labels[mine]).backward()
+    return loss.detach(), averaged, gradients(model)
+
+
+def several_devices(size: int = 64, billions: float = 7.5) -> None:
+    section("More than one device: a process for each")
+
+    # Two processes share this CPU, so nothing gets faster. The arithmetic is that of two GPUs.
+    model = network("cpu")
+    inputs, labels = batch(size, "cpu")
+    loss = F.cross_entropy(model(inputs), labels)
+    loss.backward()
+    try:
+        (loss_0, averaged_0, own_0), (loss_1, averaged_1, own_1) = run_processes(half_a_batch, size)
+        print(f"loss on each half: {loss_0:.4f} and {loss_1:.4f}, on the whole: {loss:.4f}")
+        print(f"{torch.equal(averaged_0, averaged_1) = }")
+        print(f"{torch.allclose(averaged_0, gradients(model), atol=1e-5) = }")
+        print(f"{torch.equal(own_0, own_1) = }   inside no_sync()")
+    except LessonError as error:  # on a machine that is too busy, say
+        print(f"Two processes: not shown. {error}")
+
+    # DDP divides the batch among N GPUs, and nothing else: each has all parameters, gradients and
+    # averages, 4 + 4 + 8 bytes per parameter. FSDP gives each an N-th of these, too.
+    for N in (2, 8, 64):
+        print(f"{N:>2} GPUs: DDP {16 * billions:.1f} GB on each, FSDP {16 * billions / N:.1f} GB")
+
+
+# --- Picture
+
+
+def draw_memory(moments: dict) -> None:
+    from pytorch_refresher._common.figures import COLORS
 
     import matplotlib.pyplot as plt
 
-    # Counted first. A float32 takes 4 bytes.
-    parameters = (D + 1) * HIDDEN + (HIDDEN + 1) * HIDDEN + (HIDDEN + 1) * C
-    print(f"{parameters = :,}")
-    fixed = {
-        "parameters": 4 * parameters,
-        "gradients": 4 * parameters,  # one for each parameter
-        "Adam's state": 2 * 4 * parameters,  # two running averages for each parameter
-    }
-
-    # A layer's inputs are kept until the backward pass has used them. Here: the outputs of both
-    # ReLUs, and the logarithms of the probabilities. The batch itself is counted apart.
-    def activations(size: int) -> int:
-        return 4 * size * (HIDDEN + HIDDEN + C)
-
-    # Then measured, at batch sizes that grow.
-    sizes, measured = (16, 64, 256, 1024, 4096), []
-    memory = memory_of(device)
-    for size in sizes:
-        before = memory.memory_allocated() if memory else 0
-        model = network().to(device)
-        optimizer = torch.optim.Adam(model.parameters())
-        inputs, labels = batch(size, device)
-        with kept_for_backward(model) as kept:
-            loss = F.cross_entropy(model(inputs), labels)
-            # kept() sees the batch too, and a few bytes: the labels, and the sum of weights.
-            grown = kept() - inputs.nbytes
-        at_peak = memory.memory_allocated() - before if memory else 0
-        loss.backward()
-        optimizer.step()
-        tensors = [tensor for state in optimizer.state.values() for tensor in state.values()]
-        found = {
-            "parameters": sum(parameter.nbytes for parameter in model.parameters()),
-            "gradients": sum(parameter.grad.nbytes for parameter in model.parameters()),
-            "Adam's state": sum(tensor.nbytes for tensor in tensors),
-            "activations": grown,
-        }
-        measured.append(sum(found.values()))
-        counted = fixed | {"activations": activations(size)}
-        if size == 256:
-            print(f"{'batch of 256':<12}     counted    measured")
-            for name, count in counted.items():
-                print(f"{name:<12} {megabytes(count):>11} {megabytes(found[name]):>11}")
-        for name, count in counted.items():
-            assert abs(found[name] - count) < 100 + 0.01 * count, (name, count, found[name])
-        if memory:
-            print(
-                f"batch {size:>4}: {megabytes(at_peak)} by the device's own count, before backward"
-            )
-
-    figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
-    bottom, places = [0.0] * len(sizes), range(len(sizes))
-    parts = {name: [count] * len(sizes) for name, count in fixed.items()}
-    parts["activations"] = [activations(size) for size in sizes]
-    for (name, counts), color in zip(parts.items(), (BLUE, SKY, GREEN, ORANGE), strict=True):
-        heights = [count / 1e6 for count in counts]
-        axis.bar(places, heights, bottom=bottom, color=color, label=f"{name}, counted")
-        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
-    axis.plot(places, [total / 1e6 for total in measured], "kD", label="all, measured")
-    axis.set(xticks=places, xticklabels=sizes, xlabel="batch size", ylabel="memory in MB")
-    axis.set_title("Only the activations grow with the batch")
-    axis.legend()
+    if not moments:  # somebody has asked for no batch size at all
+        return
+    figure = plt.figure(figsize=(4.6 * len(moments), 3.8), layout="constrained")
+    panels = figure.subplots(1, len(moments), sharey=True, squeeze=False)[0]
+    for axes, (B, history) in zip(panels, moments.items(), strict=True):
+        heights = torch.tensor(list(history.values())).T.numpy()  # (4 parts, moments)
+        for i, name in enumerate(("parameters", "gradients", "optimizer", "activations")):
+            bottom = heights[:i].sum(axis=0)  # each part starts where the last one ends
+            axes.bar(list(history), heights[i], bottom=bottom, color=COLORS[i], label=name)
+        axes.set(title=f"A batch of {B}", ylabel="MB in memory")
+        axes.tick_params(axis="x", rotation=30)
+    panels[0].legend(loc="upper left")
     save_figure(figure, "memory")
 
 
-def largest_batch(step: Callable[[int], object], size: int, make_room: Callable) -> int:
-    """Halve the batch `size` until step(size) fits into memory; returns the size that did."""
-    while True:
-        try:
-            step(size)
-            return size
-        except RuntimeError as error:
-            # Most accelerators raise torch.OutOfMemoryError, mps a RuntimeError with these words.
-            full = isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error)
-            if not full or size == 1:
-                raise  # another error; or no smaller batch is left: the model itself is too large
-        # Outside of `except`: inside, the error still holds on to the tensors of the failed step.
-        print(f"a batch of {size:>4} does not fit")
-        size //= 2
-        make_room()
-
-
-def out_of_memory(device: torch.device) -> None:
-    section("Out of memory")
-
-    # Asked for 4 exbibytes, a device says no at once, and nothing is lost. CUDA raises
-    # torch.OutOfMemoryError, which is a RuntimeError; the CPU raises a RuntimeError alone.
-    try:
-        torch.empty(2**60, device=device)
-    except RuntimeError as error:
-        print(f"{type(error).__name__}:")
-        print(textwrap.fill(str(error).splitlines()[0], 96))
-    else:
-        raise AssertionError("4 exbibytes were given")
-    assert issubclass(torch.OutOfMemoryError, RuntimeError)
-
-    # The remedy that always comes first: a smaller batch. The device that is too small is
-    # pretended (see kept_for_backward), the forward pass and its error are not.
-    model = network().to(device)
-
-    def step(size: int) -> None:
-        inputs, labels = batch(size, device)
-        with kept_for_backward(model, limit=4_000_000):
-            F.cross_entropy(model(inputs), labels).backward()
-
-    memory = memory_of(device)
-    size = largest_batch(step, 1024, memory.empty_cache if memory else lambda: None)
-    print(f"a batch of {size:>4} fits")
-    assert size == 256
-
-    # The next remedy costs nothing: where no gradient is wanted, let autograd keep nothing.
-    inputs, _ = batch(1024, device)
-    with kept_for_backward(model) as kept:
-        model(inputs)
-        print(f"kept by a forward pass:  {megabytes(kept())}")
-    with kept_for_backward(model) as kept, torch.no_grad():
-        model(inputs)
-        print(f"the same with no_grad(): {megabytes(kept())}")
-    assert kept() == 0
-    show_cache(device, memory)
-
-
-def show_cache(device: torch.device, memory) -> None:
-    """What the device's allocator keeps of freed memory. `memory`: see memory_of."""
-    if memory is None:
-        print("The cache of an accelerator: not run, as this run computes on the CPU.")
-        return
-    print("after            allocated    reserved")
-
-    def report(what: str) -> None:
-        counts = memory.memory_allocated(), memory.memory_reserved()
-        print(f"{what:<12} {megabytes(counts[0]):>11} {megabytes(counts[1]):>11}")
-
-    memory.empty_cache()
-    report("the start")
-    tensor = torch.empty(64 * 2**20, dtype=torch.uint8, device=device)
-    report("64 MiB more")
-    # The tensor goes, and its memory stays reserved: the next tensor gets it without asking.
-    del tensor
-    report("del")
-    # Now other programs may have it. It gives back nothing that a tensor still holds.
-    memory.empty_cache()
-    report("empty_cache")
-
-
-def accumulation(device: torch.device) -> None:
-    section("Gradient accumulation: a large batch in small pieces")
-
-    # The large batch, in one piece:
-    inputs, labels = batch(256, device)
-    model = network().to(device)
-    criterion = nn.CrossEntropyLoss()
-    with kept_for_backward(model) as kept:
-        criterion(model(inputs), labels).backward()
-    whole, whole_bytes = gradients(model), kept()
-    model.zero_grad()
-
-    # backward() adds to .grad. So four pieces, one after the other, add up to the large batch,
-    # if each counts for a quarter: the loss is a mean over 64 samples, and should be over 256.
-    dataloader = DataLoader(TensorDataset(inputs, labels), batch_size=64)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    optimizer.register_step_pre_hook(lambda *_: pieces.append(gradients(model)))
-    pieces = []  # the gradients at each step of the optimizer
-    accumulation_steps = 4
-    for i, (inputs, labels) in enumerate(dataloader):
-        outputs = model(inputs.to(device))
-        loss = criterion(outputs, labels.to(device))
-        loss = loss / accumulation_steps
-        loss.backward()
-
-        if (i + 1) % accumulation_steps == 0:
-            optimizer.step()
-            optimizer.zero_grad()
-
-    print(f"steps of the optimizer: {len(pieces)}")
-    torch.testing.assert_close(pieces[0], whole, rtol=1e-4, atol=1e-5)
-    print("The gradients of 4 batches of 64 are those of one batch of 256: yes")
-    with kept_for_backward(model) as kept:
-        criterion(model(inputs), labels)
-    print(f"kept for backward: {megabytes(whole_bytes)} at once, {megabytes(kept())} in pieces")
-    assert kept() < whole_bytes / 3.9
-
-
-def mixed_precision(device: torch.device) -> None:
-    section("Mixed precision: half the bytes where it does no harm")
-
-    # float16 and bfloat16 both take 2 bytes. bfloat16 keeps the range of float32 and fewer digits.
-    for dtype in (torch.float32, torch.bfloat16, torch.float16):
-        limits = torch.finfo(dtype)
-        print(f"{str(dtype):<15} largest {limits.max:.1e}  next after 1: {1 + limits.eps:.7f}")
-
-    # autocast lets matrix products compute in bfloat16 and keeps what needs digits in float32.
-    inputs, labels = batch(1024, device)
-    found = {}
-    for name, enabled in (("float32", False), ("bfloat16", True)):
-        torch.manual_seed(0)
-        model = network().to(device)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-        for _ in range(5):
-            optimizer.zero_grad()
-            with (
-                kept_for_backward(model) as kept,
-                torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled),
-            ):
-                logits = model(inputs)
-                loss = F.cross_entropy(logits, labels)
-            loss.backward()  # outside: each operation goes back in the dtype it went forward in
-            optimizer.step()
-        found[name] = (loss.item(), kept())
-        print(f"{name}: loss {loss.item():.3f}, kept for backward {megabytes(kept())}")
-        print(f"    {logits.dtype = }, {loss.dtype = }, {model[0].weight.grad.dtype = }")
-    assert abs(found["float32"][0] - found["bfloat16"][0]) < 0.05
-    assert found["bfloat16"][1] < 0.75 * found["float32"][1]
-
-    # float16 has a smaller range: small gradients become 0. A GradScaler multiplies the loss
-    # first, and divides the gradients before the step. With bfloat16 you do not need it.
-    small = torch.tensor(1e-8)
-    scale = 2.0**16
-    print(f"{small.half().item() = :.1e}, {(small * scale).half().item() / scale = :.1e}")
-    parameter = nn.Parameter(torch.ones(3, device=device))
-    optimizer = torch.optim.SGD([parameter], lr=1.0)
-    scaler = torch.amp.GradScaler(device.type, init_scale=scale)
-    scaler.scale(parameter.sum()).backward()
-    assert parameter.grad[0] == scale
-    scaler.step(optimizer)  # unscales; leaves the step out if a gradient is infinite
-    scaler.update()  # then a smaller scale is next
-    torch.testing.assert_close(parameter.detach(), torch.zeros(3, device=device))
-
-
-def checkpointing(device: torch.device) -> None:
-    section("Activation checkpointing: compute twice, keep less")
-
-    # Eight blocks of four layers. A checkpointed block keeps its input alone, and computes the
-    # rest again when the backward pass comes by.
-    layers = [layer for _ in range(32) for layer in (nn.Linear(D, D), nn.ReLU())]
-    blocks = nn.Sequential(*(nn.Sequential(*layers[i : i + 8]) for i in range(0, 64, 8))).to(device)
-    started = []  # a 1 for each time that a block starts to compute
-    for block in blocks:
-        block.register_forward_pre_hook(lambda *_: started.append(1))
-    inputs, _ = batch(1024, device)
-
-    found = {}
-    for name in ("plain", "checkpointed"):
-        started.clear()
-        blocks.zero_grad()
-        x = inputs
-        with kept_for_backward(blocks) as kept:
-            for block in blocks:
-                if name == "checkpointed":
-                    x = checkpoint(block, x, use_reentrant=False)
-                else:
-                    x = block(x)
-        x.square().sum().backward()
-        found[name] = (kept(), len(started), gradients(blocks))
-        print(f"{name:<12} kept {megabytes(kept())}, blocks computed: {len(started)}")
-    torch.testing.assert_close(found["checkpointed"][2], found["plain"][2], rtol=1e-4, atol=1e-5)
-    print("The gradients are the same: yes")
-    assert found["checkpointed"][0] < found["plain"][0] / 3
-    assert (found["plain"][1], found["checkpointed"][1]) == (8, 16)
-
-
-def half_a_batch(rank: int, folder: str) -> None:
-    """What each of the two processes does; it saves its gradients in `folder`."""
-    torch.set_num_threads(1)
-    # Some versions of gloo greet each other on standard output, in any order.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    # Both talk through this machine's own address alone, 127.0.0.1, and meet over a file.
-    if os.name == "posix":
-        names = [name for _, name in socket.if_nameindex()]
-        os.environ["GLOO_SOCKET_IFNAME"] = "lo" if "lo" in names else "lo0"
-    store = dist.FileStore(f"{folder}/store", 2)
-    limit = timedelta(seconds=SECONDS)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=2, timeout=limit)
-
-    torch.manual_seed(0)
-    inputs, labels = batch(64, torch.device("cpu"))
-    model = DistributedDataParallel(network())  # the parameters of process 0 go to all
-    mine = slice(rank * 32, (rank + 1) * 32)
-    loss = F.cross_entropy(model(inputs[mine]), labels[mine])
-    loss.backward()  # averages the gradients over the processes, while it still computes others
-    torch.save({"gradients": gradients(model), "loss": loss.item()}, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
-
-
-def end_at_a_signal(rank: int, worker: Callable, *arguments: object) -> None:
-    """Run worker(rank, *arguments) in a process that an interrupt ends without a traceback."""
-    # PyTorch also sends this signal to a process whose parent has died: it must not be ignored.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    worker(rank, *arguments)
-
-
-def run_processes(worker: Callable, *arguments: object, seconds: float = SECONDS) -> None:
-    """Run worker(rank, *arguments) in two processes, rank 0 and 1, and see both of them end.
-
-    Raises LessonError if one of them fails or dies, or if `seconds` pass.
-    """
-    end = time.monotonic() + seconds
-    spawn = torch.multiprocessing.spawn
-    # Ctrl-C reaches all processes of a terminal. The two ignore it while they start; this one
-    # answers it and ends them.
-    answer = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    context = spawn(end_at_a_signal, (worker, *arguments), nprocs=2, join=False, daemon=True)
-    signal.signal(signal.SIGINT, answer)
-    try:
-        while not context.join(timeout=0.2):
-            if time.monotonic() > end:
-                raise LessonError(f"The two processes did not end within {seconds} seconds.")
-    except (
-        torch.multiprocessing.ProcessRaisedException,
-        torch.multiprocessing.ProcessExitedException,
-    ) as error:
-        cause = str(error).strip().splitlines()[-1]
-        raise LessonError(f"The two processes did not both end well: {cause}.") from None
-    finally:
-        for process in context.processes:
-            process.kill()  # does nothing to one that has ended
-            process.join()
-
-
-def two_processes() -> None:
-    section("More than one device: a process for each")
-
-    # DistributedDataParallel gives each process a copy of the model and a part of the batch. Here
-    # two processes share this CPU, so nothing gets faster; the arithmetic is that of many GPUs.
-    if not dist.is_available():
-        print("Not run: this build of PyTorch comes without torch.distributed.")
-        return
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        try:
-            run_processes(half_a_batch, folder)
-        except LessonError as error:
-            print(f"Not shown. {error}")
-            return
-        first, second = (
-            torch.load(Path(folder, f"{rank}.pt"), weights_only=True) for rank in (0, 1)
-        )
-    print(f"loss on each half: {first['loss']:.4f}, {second['loss']:.4f}")
-
-    # One process with the whole batch:
-    torch.manual_seed(0)
-    inputs, labels = batch(64, torch.device("cpu"))
-    model = network()
-    loss = F.cross_entropy(model(inputs), labels)
-    loss.backward()
-    print(f"loss on the whole: {loss.item():.4f}")
-    assert torch.equal(first["gradients"], second["gradients"])
-    torch.testing.assert_close(first["gradients"], gradients(model), rtol=1e-4, atol=1e-5)
-    print("Both processes hold the gradients of the whole batch: yes")
-
-
 # -----------------------------------------------------------------------------------------
-# Practice problems. Replace each `raise NotImplementedError` with your answer and run this
-# file again. solutions.py has one answer to each, and the checks that mark yours.
+# Practice. Replace each `raise NotImplementedError` with your answer, then run this file with
+# --practice: it marks your answers and tells you what to look at next.
 # -----------------------------------------------------------------------------------------
 
 
-def benchmark_training(
-    make_step: Callable, devices: list, wait: Callable, clock: Callable, steps: int
-) -> dict[str, float]:
-    """Problem 1. Benchmark training speed on the CPU and, if there is one, on a GPU.
+def benchmark_training(make_step, devices: list, wait, clock, steps: int) -> dict[str, float]:
+    """Problem 1 (medium, 15 minutes). Benchmark training on the CPU and, if there is one, on a GPU.
 
-    devices: a list of torch.device. For each, make_step(device) builds a model there and returns
-    a function without arguments that orders one step of training. The first step is slow: run
-    it once without timing it. Then time `steps` further ones. clock() is the time in seconds.
-    An order returns before its work is done: wait(device) returns when all of it is.
-    Return a dict from the name of each device, str(device), to the mean seconds of a step.
-
-    On your machine: wait_for for wait and time.perf_counter for clock.
+    devices: a list of torch.device. make_step(device) builds a model there and returns a function
+    that orders one training step. Its first call is slow: leave it out, then time `steps` calls.
+    A call returns before its work is done; wait(device) returns when all of it is. Don't wait
+    between the timed calls, or the device would idle while the next step is ordered. clock() is
+    the time in seconds. Return a dict from str(device) to the mean seconds per step.
     """
     raise NotImplementedError
 
 
-def train_accumulated(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    criterion: Callable,
-    batches: list[tuple[Tensor, Tensor]],
-    accumulation_steps: int,
-) -> int:
-    """Problem 2. Implement gradient accumulation, to simulate a larger batch.
+def train_accumulated(model, optimizer, criterion, batches: list, accumulation_steps: int) -> int:
+    """Problem 2 (medium, 10 minutes). Implement gradient accumulation, to simulate a larger batch.
 
-    batches: pairs of inputs (B, D) and targets, all of the same size B. Let the optimizer step
-    once for every `accumulation_steps` of them, as if they had been one batch. If some are left
-    at the end, they make a smaller batch and one more step. criterion(outputs, targets) is a
-    mean over samples. What .grad holds at the start must not count. Train the model in place
-    and return how many steps the optimizer took.
+    batches: a list of pairs, inputs and targets, all with the same B. The optimizer steps once per
+    `accumulation_steps` of them, as if they had been one batch; what is left over at the end is a
+    smaller batch, with a step of its own. criterion(outputs, targets) is a mean over samples. What
+    .grad holds at the start must not count. Never have the graphs of two batches in memory.
+    Train the model in place and return the number of steps.
     """
     raise NotImplementedError
 
 
 def profile_empty_cache(memory, work: Callable) -> dict[str, tuple[int, int]]:
-    """Problem 3. Profile memory before and after empty_cache(), as torch.cuda counts it.
+    """Problem 3 (easy, 10 minutes). Profile memory before and after empty_cache().
 
-    memory has the functions memory_allocated(), memory_reserved() and empty_cache(); torch.cuda
-    is such a thing. work() allocates memory and returns a tensor that holds on to it. Return a
-    dict of four pairs (allocated, reserved): "start"; "working", with the result of work()
-    alive; "freed", once nothing refers to it anymore; "emptied", after empty_cache().
-    Call work() once, and empty_cache() once.
+    memory has the functions memory_allocated(), memory_reserved() and empty_cache(), as torch.cuda
+    has. work() allocates memory and returns a tensor that holds it. Call it once, and empty_cache()
+    once. Return a dict of four pairs (allocated, reserved): "start"; "working", with the result of
+    work() alive; "freed", once nothing refers to it; "emptied", after empty_cache().
     """
     raise NotImplementedError
 
@@ -598,14 +385,14 @@ def main() -> None:
     arguments = lesson_arguments(__file__, device=True)
     device = choose_device(arguments.device)
     if not arguments.practice:
-        devices(device)
-        speed(device)
-        what_memory_goes_into(device)
+        which_device(device)
+        what_to_expect(device)
+        draw_memory(what_memory_goes_into(device))
         out_of_memory(device)
         accumulation(device)
         mixed_precision(device)
         checkpointing(device)
-        two_processes()
+        several_devices()
     report_practice(__file__)
 
 

@@ -1,48 +1,27 @@
-"""Wrong answers to the problems of appendix B, and a piece of the hint that each must get."""
+"""Answers to the problems of appendix B: wrong ones with a piece of their hint, and right ones."""
 
-import statistics
 from itertools import islice
 
 import torch
 
-# Problem 1
 
-
-def first_step_timed(make_step, devices, wait, clock, steps):
-    seconds = {}
-    for device in devices:
-        step = make_step(device)
-        start = clock()
-        for _ in range(steps + 1):
-            step()
-        wait(device)
-        seconds[str(device)] = (clock() - start) / (steps + 1)
-    return seconds
+def timed(make_step, device, wait, clock, steps):
+    step = make_step(device)
+    step()
+    wait(device)
+    start = clock()
+    for _ in range(steps):
+        step()
+    wait(device)
+    return clock() - start
 
 
 def never_waits(make_step, devices, wait, clock, steps):
-    seconds = {}
-    for device in devices:
-        step = make_step(device)
-        step()
-        start = clock()
-        for _ in range(steps):
-            step()
-        seconds[str(device)] = (clock() - start) / steps
-    return seconds
+    return benchmark_without_waiting(make_step, devices, lambda device: None, clock, steps)
 
 
-def waits_at_the_start_only(make_step, devices, wait, clock, steps):
-    seconds = {}
-    for device in devices:
-        step = make_step(device)
-        step()
-        wait(device)
-        start = clock()
-        for _ in range(steps):
-            step()
-        seconds[str(device)] = (clock() - start) / steps
-    return seconds
+def benchmark_without_waiting(make_step, devices, wait, clock, steps):
+    return {str(d): timed(make_step, d, wait, clock, steps) / steps for d in devices}
 
 
 def waits_at_the_end_only(make_step, devices, wait, clock, steps):
@@ -58,48 +37,13 @@ def waits_at_the_end_only(make_step, devices, wait, clock, steps):
     return seconds
 
 
-def each_step(make_step, device, wait, clock, steps):
-    step = make_step(device)
-    step()
-    wait(device)
-    times = []
-    for _ in range(steps):
-        start = clock()
-        step()
-        wait(device)
-        times.append(clock() - start)
-    return times
-
-
-def the_sum(make_step, devices, wait, clock, steps):
-    return {str(d): sum(each_step(make_step, d, wait, clock, steps)) for d in devices}
-
-
-def the_fastest(make_step, devices, wait, clock, steps):
-    return {str(d): min(each_step(make_step, d, wait, clock, steps)) for d in devices}
-
-
-def steps_a_second(make_step, devices, wait, clock, steps):
-    return {str(d): steps / sum(each_step(make_step, d, wait, clock, steps)) for d in devices}
-
-
-def devices_for_keys(make_step, devices, wait, clock, steps):
-    return {d: statistics.mean(each_step(make_step, d, wait, clock, steps)) for d in devices}
-
-
-def the_first_device_alone(make_step, devices, wait, clock, steps):
-    return the_mean_of_each(make_step, devices[:1], wait, clock, steps)
-
-
-def all_times(make_step, devices, wait, clock, steps):
-    return {str(d): each_step(make_step, d, wait, clock, steps) for d in devices}
-
-
-def building_timed(make_step, devices, wait, clock, steps):
+def waits_every_time(make_step, devices, wait, clock, steps):
     seconds = {}
     for device in devices:
-        start = clock()
         step = make_step(device)
+        step()
+        wait(device)
+        start = clock()
         for _ in range(steps):
             step()
             wait(device)
@@ -107,42 +51,28 @@ def building_timed(make_step, devices, wait, clock, steps):
     return seconds
 
 
-def the_mean_of_each(make_step, devices, wait, clock, steps):
-    return {str(d): statistics.mean(each_step(make_step, d, wait, clock, steps)) for d in devices}
+def devices_for_keys(make_step, devices, wait, clock, steps):
+    return {d: timed(make_step, d, wait, clock, steps) / steps for d in devices}
+
+
+def in_one_expression(make_step, devices, wait, clock, steps):
+    return {f"{d}": timed(make_step, d, wait, clock, steps) / steps for d in devices}
 
 
 def all_built_first(make_step, devices, wait, clock, steps):
     ready = [(device, make_step(device)) for device in devices]
+    result = dict.fromkeys(map(str, devices), 0.0)
     for device, step in ready:
         step()
-        if device.type != "cpu":  # the CPU's work is done when the call returns
-            wait(device)
-    result = {}
-    for device, step in ready:
-        begin = clock()
-        left = steps
+        wait(device)
+        begin, left = clock(), steps
         while left:
             step()
             left -= 1
-        if device.type != "cpu":
+        if device.type != "cpu":  # the CPU's work is done when the call returns
             wait(device)
-        result[f"{device}"] = (clock() - begin) / steps
+        result[str(device)] += (clock() - begin) / steps
     return result
-
-
-# Problem 2
-
-
-def not_divided(model, optimizer, criterion, batches, accumulation_steps):
-    optimizer.zero_grad()
-    steps = 0
-    for i, (inputs, targets) in enumerate(batches, start=1):
-        criterion(model(inputs), targets).backward()
-        if i % accumulation_steps == 0 or i == len(batches):
-            optimizer.step()
-            optimizer.zero_grad()
-            steps += 1
-    return steps
 
 
 def rest_divided_by_too_many(model, optimizer, criterion, batches, accumulation_steps):
@@ -169,89 +99,28 @@ def rest_forgotten(model, optimizer, criterion, batches, accumulation_steps):
     return steps
 
 
+def one_graph_for_all(model, optimizer, criterion, batches, accumulation_steps):
+    steps = 0
+    for start in range(0, len(batches), accumulation_steps):
+        group = batches[start : start + accumulation_steps]
+        optimizer.zero_grad()
+        losses = [criterion(model(inputs), targets) for inputs, targets in group]
+        torch.stack(losses).mean().backward()
+        optimizer.step()
+        steps += 1
+    return steps
+
+
 def old_gradients_count(model, optimizer, criterion, batches, accumulation_steps):
     steps = 0
-    for i, (inputs, targets) in enumerate(batches, start=1):
-        (criterion(model(inputs), targets) / accumulation_steps).backward()
-        if i % accumulation_steps == 0 or i == len(batches):
-            optimizer.step()
-            optimizer.zero_grad()
-            steps += 1
-    return steps
-
-
-def targets_first(model, optimizer, criterion, batches, accumulation_steps):
-    def turned(outputs, targets):
-        return criterion(targets, outputs)
-
-    return scaled_afterwards(model, optimizer, turned, batches, accumulation_steps)
-
-
-def zeroed_for_each_batch(model, optimizer, criterion, batches, accumulation_steps):
-    steps = 0
-    for start in range(0, len(batches), accumulation_steps):
-        group = batches[start : start + accumulation_steps]
-        for inputs, targets in group:
-            optimizer.zero_grad()
-            (criterion(model(inputs), targets) / len(group)).backward()
-        optimizer.step()
-        steps += 1
-    return steps
-
-
-def never_zeroed(model, optimizer, criterion, batches, accumulation_steps):
-    steps = 0
     for start in range(0, len(batches), accumulation_steps):
         group = batches[start : start + accumulation_steps]
         for inputs, targets in group:
             (criterion(model(inputs), targets) / len(group)).backward()
         optimizer.step()
+        optimizer.zero_grad()
         steps += 1
     return steps
-
-
-def a_step_for_each_batch(model, optimizer, criterion, batches, accumulation_steps):
-    for inputs, targets in batches:
-        optimizer.zero_grad()
-        criterion(model(inputs), targets).backward()
-        optimizer.step()
-    return len(batches)
-
-
-def one_large_batch(model, optimizer, criterion, batches, accumulation_steps):
-    steps = 0
-    for start in range(0, len(batches), accumulation_steps):
-        inputs, targets = map(
-            torch.cat, zip(*batches[start : start + accumulation_steps], strict=True)
-        )
-        optimizer.zero_grad()
-        criterion(model(inputs), targets).backward()
-        optimizer.step()
-        steps += 1
-    return steps
-
-
-def off_by_one(model, optimizer, criterion, batches, accumulation_steps):
-    optimizer.zero_grad()
-    steps = 0
-    for i, (inputs, targets) in enumerate(batches):
-        (criterion(model(inputs), targets) / accumulation_steps).backward()
-        if i % accumulation_steps == 0:
-            optimizer.step()
-            optimizer.zero_grad()
-            steps += 1
-    return steps
-
-
-def no_step(model, optimizer, criterion, batches, accumulation_steps):
-    for inputs, targets in batches:
-        (criterion(model(inputs), targets) / accumulation_steps).backward()
-    return len(batches) // accumulation_steps
-
-
-def number_of_batches(model, optimizer, criterion, batches, accumulation_steps):
-    scaled_afterwards(model, optimizer, criterion, batches, accumulation_steps)
-    return len(batches)
 
 
 def scaled_afterwards(model, optimizer, criterion, batches, accumulation_steps):
@@ -284,9 +153,6 @@ def with_autograd_grad(model, optimizer, criterion, batches, accumulation_steps)
     return steps
 
 
-# Problem 3
-
-
 def pair(memory):
     return memory.memory_allocated(), memory.memory_reserved()
 
@@ -294,12 +160,10 @@ def pair(memory):
 def result_still_there(memory, work):
     start = pair(memory)
     result = work()
-    working = pair(memory)
-    freed = pair(memory)
-    memory.empty_cache()
-    found = {"start": start, "working": working, "freed": freed, "emptied": pair(memory)}
+    found = {"start": start, "working": pair(memory), "freed": pair(memory)}
     del result
-    return found
+    memory.empty_cache()
+    return found | {"emptied": pair(memory)}
 
 
 def result_not_kept(memory, work):
@@ -310,28 +174,6 @@ def result_not_kept(memory, work):
     return {"start": start, "working": working, "freed": freed, "emptied": pair(memory)}
 
 
-def emptied_at_once(memory, work):
-    start = pair(memory)
-    result = work()
-    working = pair(memory)
-    del result
-    memory.empty_cache()
-    return {"start": start, "working": working, "freed": pair(memory), "emptied": pair(memory)}
-
-
-def never_emptied(memory, work):
-    start = pair(memory)
-    result = work()
-    working = pair(memory)
-    del result
-    return {"start": start, "working": working, "freed": pair(memory), "emptied": pair(memory)}
-
-
-def emptied_first(memory, work):
-    memory.empty_cache()
-    return a_dict_that_grows(memory, work)
-
-
 def emptied_before_del(memory, work):
     start = pair(memory)
     result = work()
@@ -340,26 +182,6 @@ def emptied_before_del(memory, work):
     del result
     freed = pair(memory)
     return {"start": start, "working": working, "freed": freed, "emptied": pair(memory)}
-
-
-def reserved_first(memory, work):
-    return {name: both[::-1] for name, both in a_dict_that_grows(memory, work).items()}
-
-
-def allocated_alone(memory, work):
-    return {name: both[0] for name, both in a_dict_that_grows(memory, work).items()}
-
-
-def one_reading_short(memory, work):
-    found = a_dict_that_grows(memory, work)
-    del found["freed"]
-    return found
-
-
-def emptied_twice(memory, work):
-    found = a_dict_that_grows(memory, work)
-    memory.empty_cache()
-    return found
 
 
 def a_dict_that_grows(memory, work):
@@ -395,48 +217,26 @@ def an_inner_function_holds_it(memory, work):
 
 MISTAKES = {
     "benchmark_training": [
-        (first_step_timed, "the first step is timed too"),
         (never_waits, "before the work is done"),
-        (waits_at_the_start_only, "before the work is done"),
-        (waits_at_the_end_only, "the work of the first step is timed too"),
-        (the_sum, "divide by their number"),
-        (the_fastest, "on this check's clock"),
-        (steps_a_second, "turn it around"),
-        (devices_for_keys, "str(device) of each"),
-        (the_first_device_alone, "str(device) of each"),
-        (all_times, "are a list, expected a float"),
-        (building_timed, "on this check's clock"),
+        (waits_at_the_end_only, "still running when the clock starts"),
+        (waits_every_time, "you wait after every step"),
+        (devices_for_keys, "use their names"),
     ],
     "train_accumulated": [
-        (not_divided, "divide each by their number"),
         (rest_divided_by_too_many, "divide their losses by how many there are"),
         (rest_forgotten, "take part in no step"),
         (old_gradients_count, "what .grad held at the start"),
-        (targets_first, "the outputs first"),
-        (zeroed_for_each_batch, "only the last one counts"),
-        (never_zeroed, "zero_grad() after each step"),
-        (a_step_for_each_batch, "the optimizer took 6 steps, expected 2"),
-        (one_large_batch, "take one batch of 4 at a time"),
-        (off_by_one, "the parameters are not those"),
-        (no_step, "did the optimizer step?"),
-        (number_of_batches, "and you return 6"),
+        (one_graph_for_all, "graphs are in memory at once"),
     ],
     "profile_empty_cache": [
         (result_still_there, "is still referred to"),
-        (result_not_kept, "keep it in a variable"),
-        (emptied_at_once, "the memory must still be reserved"),
-        (never_emptied, "read it after empty_cache()"),
-        (emptied_first, "read it before all else"),
+        (result_not_kept, "keep that in a variable"),
         (emptied_before_del, "that much stays reserved"),
-        (reserved_first, "allocated comes first"),
-        (allocated_alone, "must be a pair"),
-        (one_reading_short, "the keys are"),
-        (emptied_twice, "called 2 times"),
     ],
 }
 
 ALSO_RIGHT = {
-    "benchmark_training": [the_mean_of_each, all_built_first],
+    "benchmark_training": [in_one_expression, all_built_first],
     "train_accumulated": [scaled_afterwards, with_autograd_grad],
     "profile_empty_cache": [a_dict_that_grows, an_inner_function_holds_it],
 }
