@@ -236,7 +236,7 @@ def _expect_middle(validation, resize: int, crop: int) -> None:
 
 def _expect_parts_of(drawn: Tensor, smallest: float, flips: float) -> None:
     """Look at many draws of the training pipeline: (N, 3, H, W), normalized."""
-    drawn = drawn * torch.tensor(STD).view(3, 1, 1) + torch.tensor(MEAN).view(3, 1, 1)
+    drawn = drawn * torch.tensor(STD).view(-1, 1, 1) + torch.tensor(MEAN).view(-1, 1, 1)
     columns, rows = 255 * drawn[:, 0].mean(dim=1), 255 * drawn[:, 1].mean(dim=2)  # (N, W), (N, H)
     across, down = columns[:, -1] - columns[:, 0], rows[:, -1] - rows[:, 0]
     expect((down > 0).all(), "the training pipeline turns some images upside down")

@@ -143,7 +143,7 @@ def normalize(images: Tensor) -> None:
 
     # For each channel: (value - mean) / std. As (3, 1, 1), the numbers reach every pixel of their
     # channel (broadcasting, lesson 04).
-    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    mean, std = torch.tensor(MEAN).view(-1, 1, 1), torch.tensor(STD).view(-1, 1, 1)
     print(f"{torch.allclose(v2.Normalize(MEAN, STD)(images), (images - mean) / std) = }")
 
     # Where do black (0) and white (1) go, in red, green and blue? All else lies between them.
@@ -166,7 +166,7 @@ def describe(name: str, image: Image.Image | Tensor) -> None:
 
 def for_display(image: Tensor) -> Tensor:
     """Make of a normalized image (C, H, W) what matplotlib shows: (H, W, C), from 0 to 1."""
-    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    mean, std = torch.tensor(MEAN).view(-1, 1, 1), torch.tensor(STD).view(-1, 1, 1)
     # Normalize in reverse. clamp cuts off what rounding has left below 0 or above 1.
     return (image * std + mean).clamp(0, 1).permute(1, 2, 0)
 

@@ -168,7 +168,7 @@ def class_balance(labels: Tensor, sets: list[Subset]) -> dict[str, Tensor]:
     # within a class, walk along the row, and take every 6.67th (that is 1 / 0.15).
     shuffled = torch.randperm(len(labels), generator=seeded())
     by_class = shuffled[labels[shuffled].argsort(stable=True)]
-    every = torch.arange(0, len(labels), 1 / SHARES[1]).long()
+    every = torch.arange(0, len(labels), 1 / max(SHARES[1], 1e-9)).long()
     chosen = {"random": sets[1].indices, "stratified": by_class[every]}
 
     in_all = labels.bincount()  # how many images each class has

@@ -231,7 +231,7 @@ def where_the_time_goes(train_data: Dataset, from_loader: dict, device: torch.de
     batches = stopwatch(batches_of(images, labels), from_tensor)
     train(model, batches, nn.NLLLoss(), optimizer, device)
     for name, seconds, epochs in (("loader", from_loader, EPOCHS), ("tensor", from_tensor, 1)):
-        spent = sum(seconds.values())
+        spent = sum(seconds.values()) or math.inf  # without an epoch, nothing was spent
         share, speed = seconds["reading"] / spent, epochs * len(labels) / spent
         print(f"from the {name}: {share:>4.0%} reading, {speed:>7,.0f} images per second")
     return images, labels
