@@ -431,6 +431,8 @@ def train_with_checkpoints(path: Path, model, optimizer, train_one_epoch, epochs
 
 def main() -> None:
     arguments = lesson_arguments(__file__, download=True, device=True)
+    # The networks are small. On a busy machine, two threads would mostly wait for one another.
+    torch.set_num_threads(1)
     if not arguments.practice:
         clothes, folder = fashion_mnist(), horse_or_human(download=arguments.download)
         toy = a_window_that_slides()
