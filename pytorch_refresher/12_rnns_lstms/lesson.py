@@ -358,7 +358,7 @@ def compare_with_counting(model: CharacterModel, V: int, train_ids: Tensor, test
     print("on unseen text         loss   like guessing among")
     for name, logits in answers.items():
         loss = loss_per_character(logits, targets).item()
-        print(f"{name:<22} {loss:.2f} {math.exp(loss):>10.1f} characters")
+        print(f"{name:<22} {loss:.2f} {torch.tensor(loss).exp():>10.1f} characters")
 
 
 TEMPERATURES = (0.5, 1.0)
