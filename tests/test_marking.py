@@ -145,6 +145,14 @@ def test_an_answer_leaves_the_settings_alone(answer, what):
     assert mark(lambda x: 2 * x, check_double).kind == "solved"
 
 
+def test_an_error_is_told_although_it_leaves_a_figure_open():
+    def answer(x):
+        leaves_a_figure(x)
+        return x @ torch.ones(3)
+
+    assert "stops with RuntimeError" in mark(answer, check_double).line
+
+
 def test_numbers_of_any_kind_are_numbers():
     for number in (2.0, 2, np.float32(2), np.int64(2)):
         expect_type(number, float)

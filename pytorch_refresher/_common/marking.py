@@ -174,6 +174,8 @@ def mark(
             verdict = Verdict("wrong", f"not yet: {one_line(str(hint))}")
         except BaseException as error:
             verdict = _say_what_broke(name, file, error)
+    if verdict.kind == "error":  # whoever stops halfway cannot close a figure: the error matters
+        changed = [what for what in changed if what != "the list of open figures"]
     if changed and verdict.kind != "not started":
         what = " and ".join(changed)
         return Verdict("side effect", f"not yet: it leaves {what} changed for everything after it")
