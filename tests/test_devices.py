@@ -9,7 +9,7 @@ import weakref
 from collections import Counter
 from pathlib import Path
 
-from pytorch_refresher._common.memory import in_memory, kept_for_backward
+from pytorch_refresher.appendix_b_gpu_cuda.memory import in_memory, kept_for_backward
 
 import pytest
 import torch
@@ -105,7 +105,7 @@ from pathlib import Path
 
 sys.path.insert(0, {project!r})
 from pytorch_refresher._common.console import LessonError
-from pytorch_refresher._common.processes import run_processes
+from pytorch_refresher.appendix_b_gpu_cuda.processes import run_processes
 import torch
 import torch.distributed as dist
 

@@ -26,8 +26,8 @@ from pytorch_refresher._common import (
 )
 from pytorch_refresher._common.console import LessonError
 from pytorch_refresher._common.device import choose_device
-from pytorch_refresher._common.memory import in_memory, kept_for_backward
-from pytorch_refresher._common.processes import run_processes
+from pytorch_refresher.appendix_b_gpu_cuda.memory import in_memory, kept_for_backward
+from pytorch_refresher.appendix_b_gpu_cuda.processes import run_processes
 
 import torch
 import torch.nn.functional as F
