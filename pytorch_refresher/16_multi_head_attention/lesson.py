@@ -354,7 +354,7 @@ class CrossAttention(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None):
-        raise NotImplementedError
+        """The output and the weights."""
 
 
 def plot_heads(layer: MultiHeadAttention, x: Tensor, words: list[str]):

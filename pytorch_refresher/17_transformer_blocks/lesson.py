@@ -345,8 +345,8 @@ class EncoderBlock(nn.Module):
     Post-norm, or with norm_first=True pre-norm, from these parts: attention (MultiHeadAttention
     from above), norm1, norm2, ff (an nn.Sequential) and dropout (an nn.Dropout, for what both
     sublayers return). The blocks above are off limits. Two things are different: ff has nn.GELU,
-    the smooth relative of ReLU that BERT and GPT use, and behind it, as in PyTorch, an nn.Dropout.
-    Both dropouts have the rate `dropout`. x: (B, L, d_model), in and out.
+    the smooth relative of ReLU that BERT and GPT use, and right after it, as in PyTorch, an nn.Dropout
+    of its own. Both dropouts have the rate `dropout`. x: (B, L, d_model), in and out.
     """
 
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False) -> None:
@@ -354,7 +354,7 @@ class EncoderBlock(nn.Module):
         raise NotImplementedError
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        raise NotImplementedError
+        """(B, L, d_model), in and out."""
 
 
 def compare_norm_placement(blocks, x: Tensor, direction: Tensor) -> tuple[list, list]:
