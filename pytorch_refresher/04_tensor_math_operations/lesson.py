@@ -177,7 +177,7 @@ def yes_and_no() -> None:
     with show_error("(MARKS >= PASSED) and (MARKS < 40)"):
         both = (MARKS >= PASSED) and (MARKS < 40)  # noqa: F841
 
-    # any() and all() do give a single answer, or one along a dimension.
+    # any() and all() sum a mask up in a single True or False. With dim=, in one per row or column.
     print(f"{passed.all() = }, {passed.any() = }")
     print(f"{passed.all(dim=1) = }   students who passed everything")
     print(f"{passed.all(dim=0) = }   exams that everybody passed")
