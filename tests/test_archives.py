@@ -82,7 +82,7 @@ CLIMBING = [
     "jpg\\..\\..\\outside",
 ]
 ABSOLUTE = [
-    "/tmp/outside",
+    "/outside",
     "//outside",
     "C:/outside",
     "C:outside",

@@ -288,15 +288,15 @@ def through_another_folder(path, model, optimizer, train_one_epoch, epochs):
         model.load_state_dict(state["net"])
         optimizer.load_state_dict(state["adam"])
         torch.set_rng_state(state["rng"])
-    todo = range(int(state["epoch"]), epochs)
-    for done in todo:
+    left = range(int(state["epoch"]), epochs)
+    for done in left:
         train_one_epoch()
         state = {"epoch": torch.tensor(done + 1), "rng": torch.get_rng_state()}
         state |= {"net": model.state_dict(), "adam": optimizer.state_dict()}
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             torch.save(state, os.path.join(folder, "new"))
             shutil.move(os.path.join(folder, "new"), path)
-    return len(todo)
+    return len(left)
 
 
 MISTAKES = {
