@@ -177,8 +177,7 @@ def train_the_model() -> LinearRegression:
         nn.MSELoss()(other(DISTANCES), TIMES).backward()
         optimizer.step()
         optimizer.zero_grad()
-    same = torch.equal(weight_and_bias(other), weight_and_bias(model))
-    print(f"the same parameters where gradients are cleared last, not first: {same}")
+    print(f"{torch.equal(weight_and_bias(other), weight_and_bias(model)) = }   cleared last")
     return model
 
 
@@ -196,19 +195,16 @@ def against_the_exact_answer(model: LinearRegression) -> None:
     # makes room for the bias: [distance, 1] @ [weight, bias] = weight * distance + bias.
     columns = torch.cat([DISTANCES, torch.ones_like(DISTANCES)], dim=1)  # (N, 2)
     exact = torch.linalg.lstsq(columns, TIMES).solution.flatten()  # (2,)
-
-    def show(name: str, place: Tensor) -> None:
+    places = {"exact": exact, f"after {EPOCHS} epochs": weight_and_bias(model)}
+    model = copy.deepcopy(model)  # train a copy on; the original stays as it is
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+    train(model, nn.MSELoss(), optimizer, DISTANCES, TIMES, EPOCHS)
+    places[f"after {2 * EPOCHS} epochs"] = weight_and_bias(model)
+    print(f"{'':<17} weight  bias    loss     distance from exact")
+    for name, place in places.items():
         loss = nn.MSELoss()(columns @ place.unsqueeze(1), TIMES)
         away = torch.linalg.vector_norm(place - exact)
         print(f"{name:<17} {place[0]:.4f}  {place[1]:.4f}  {loss:.5f}  {away:.4f}")
-
-    print(f"{'':<17} weight  bias    loss     distance from exact")
-    show("exact", exact)
-    model = copy.deepcopy(model)  # train a copy on; the original stays as it is
-    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
-    show(f"after {EPOCHS} epochs", weight_and_bias(model))
-    train(model, nn.MSELoss(), optimizer, DISTANCES, TIMES, EPOCHS)
-    show(f"after {2 * EPOCHS} epochs", weight_and_bias(model))
 
     # Why so slow at the end? Raise the weight a bit, lower the bias a bit, and the line hardly
     # changes where the deliveries are. In that direction the loss is nearly flat, like the floor of
@@ -265,8 +261,7 @@ def optimizers() -> dict[str, list[float]]:
         "momentum": partial(torch.optim.SGD, momentum=0.9),
         "Adam": torch.optim.Adam,
     }
-    rates = (0.001, 0.01, 0.1, 1.0)
-    curves = {}
+    rates, curves = (0.001, 0.01, 0.1, 1.0), {}
     print(f"{'last loss':<10}" + "".join(f"{f'rate {rate}':>12}" for rate in rates) + "   best")
     for name, make_optimizer in candidates.items():
         all_losses = [losses_with(make_optimizer, rate) for rate in rates]
@@ -319,11 +314,11 @@ def draw_line_and_losses(model: LinearRegression, losses: dict[str, list[float]]
 
     # Left: the line before training, after five epochs, and at the end.
     end, young = DISTANCES.max().item() + 1, new_model()
-    lines = {"before training": [minutes(young, 0.0), minutes(young, end)]}
     optimizer = torch.optim.SGD(young.parameters(), lr=RATE)
     train(young, nn.MSELoss(), optimizer, DISTANCES, TIMES, epochs=5)
-    lines["after 5 epochs"] = [minutes(young, 0.0), minutes(young, end)]
-    lines[f"after {EPOCHS} epochs"] = [minutes(model, 0.0), minutes(model, end)]
+    models = {"before training": new_model(), "after 5 epochs": young}
+    models[f"after {EPOCHS} epochs"] = model
+    lines = {name: [minutes(each, 0.0), minutes(each, end)] for name, each in models.items()}
     left.plot(DISTANCES.flatten().tolist(), TIMES.flatten().tolist(), "ko", label="deliveries")
     curves(left, lines, (0, end), title="The line finds the data", xlabel="km", ylabel="minutes")
 
@@ -331,7 +326,6 @@ def draw_line_and_losses(model: LinearRegression, losses: dict[str, list[float]]
     curves(right, losses, title="Same start, different steps", xlabel="epoch", ylabel="loss")
     right.set(yscale="log", ylim=(0.01, 1e5))
     right.yaxis.set_major_formatter("{x:g}")  # 0.01, and not 10 with a small -2 above it
-    right.minorticks_off()
     save_figure(figure, "fitted_line")
 
 

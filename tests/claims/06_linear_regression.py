@@ -12,7 +12,7 @@ def best(output: str, optimizer: str) -> float:
 
 @claim(at_least=1)
 def clearing_the_gradients_last_gives_the_same_weight(output: str) -> float:
-    line = "the same parameters where gradients are cleared last, not first: True"
+    line = "torch.equal(weight_and_bias(other), weight_and_bias(model)) = True"
     return float(line in output)
 
 
