@@ -19,7 +19,7 @@ def check_additive_attention(answer) -> None:
     # Every size is another one, so that no dimension can pass for another. Real keys come first.
     for B, S, Dq, Dk, Dv, A, lengths in (
         (3, 5, 6, 4, 7, 8, [5, 2, 1]),
-        (2, 6, 2, 3, 1, 4, [4, 6]),
+        (2, 6, 2, 3, 1, 4, [4, 3]),  # nobody has six keys, and six weights are wanted
         (1, 1, 3, 5, 2, 1, [1]),
     ):
         query, keys, values = torch.randn(B, Dq), torch.randn(B, S, Dk), torch.randn(B, S, Dv)
@@ -84,6 +84,8 @@ def _expect_weights(weights: object, inputs: tuple[Tensor, ...]) -> None:
         "these are the scores: softmax is missing": scores,
     }
     reject(weights, expected, mistakes)
+    hint = "the weights contain NaN: is the mask turned around, so that no key is left to look at?"
+    expect(not weights.isnan().any(), hint)
     sums = weights.sum(dim=-1)
     expect(
         torch.allclose(sums, torch.ones(B), atol=1e-4),
@@ -124,7 +126,10 @@ def check_plot_alignment(answer) -> None:
             plt.close("all")  # pyplot would go on drawing into the figure before
             source, written = read.split(), wrote.split()
             weights = torch.randn(len(written), len(source), requires_grad=True).softmax(dim=-1)
-            figure = answer(weights, list(source), list(written))
+            given = list(source), list(written)
+            figure = answer(weights, *given)
+            expect(given == (source, written), "source or written changed: only read them")
+            expect(weights.requires_grad, "the weights have lost their graph: detach() a copy")
             _expect_map(figure, weights.detach(), source[:columns], written[:rows])
     finally:
         plt.close("all")
@@ -146,7 +151,7 @@ def _expect_map(figure, weights: Tensor, source: list[str], written: list[str]) 
     mistakes = {
         "the heat map shows everything: leave out <pad>, and what comes after END": weights,
         "the heat map shows padding: leave out the columns of <pad>": weights[:rows],
-        "the heat map goes on after END: leave out the rows behind it": weights[:, :columns],
+        "the heat map goes on after END: leave out the rows after it": weights[:, :columns],
         "the row of END is missing": real[:-1],
         "the heat map is turned: a row per token written, a column per token read": real.T,
         "the first row is at the bottom: it belongs on top": real.flip(0),

@@ -137,7 +137,7 @@ STEPS, RATE, BATCH, TESTED = 500, 0.02, 64, 200  # TESTED: sequences of each len
 
 
 def rearranged(digits: Tensor) -> Tensor:
-    """What is to be written. Try `digits` as it is, or `digits.roll(2, dims=1)`."""
+    """What to write, as many digits as were read. Try `digits` or `digits.roll(2, dims=1)`."""
     return digits.flip(1)
 
 
@@ -354,7 +354,7 @@ def additive_attention(
 def plot_alignment(weights: Tensor, source: list[str], written: list[str]):
     """Problem 2 (easy, 10 minutes). Visualize attention weights on a simple sequence task.
 
-    weights: (L, S), a row per token written, part of a graph. source: the S tokens read; the last
+    weights: (L, S), a row per token written; they require gradients. source: the S tokens read; the last
     ones may be "<pad>". written: the L tokens written. In a batch, a model goes on writing after
     its own "END" until every sequence has one. Return a matplotlib figure with a heat map of what
     is real: the rows up to the first "END", itself included (all, if there is none), and the

@@ -160,9 +160,11 @@ class _Block(nn.Module):
         self.ff = nn.Sequential(nn.Linear(d_model, d_ff), nn.ReLU(), nn.Linear(d_ff, d_model))
         self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
         self.dropout, self.calls = nn.Dropout(0.5), calls  # the dropout is there to be left out
+        self.modes = set()  # whether it was called in training mode, in evaluation mode, or in both
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         self.calls.append(self)
+        self.modes.add(self.training)
         x = self.norm1(x + self.attention(x, x, x, mask))
         return self.norm2(x + self.ff(x))
 
@@ -177,11 +179,15 @@ def check_compare_norm_placement(answer) -> None:
         given, before = (x.clone(), direction.clone()), copy.deepcopy(blocks)
         parts = expect_parts(answer(list(blocks), *given), *names)
         expect(all(map(torch.equal, given, (x, direction))), "it changes x or direction")
+        clear = given[0].grad is None and not given[0].requires_grad
+        expect(clear, "x requires gradients now: only those of parameters are asked for")
         called = any(block.calls for block in blocks)
         expect(not called, "it calls a block as a whole: call its parts, in both orders")
         for block, old in zip(blocks, before, strict=True):
             kept = all(map(torch.equal, block.parameters(), old.parameters()))
             expect(kept, "it changes parameters of the blocks: only measure")
+            same = block.training and all(each.requires_grad for each in block.parameters())
+            expect(same, "it leaves the blocks in eval mode, or frozen: leave them as they were")
             clear = all(parameter.grad is None for parameter in block.parameters())
             expect(clear, "it leaves gradients in the blocks: clear them, or use autograd.grad")
         wanted = torch.tensor(compare_norm_placement(before, x, direction))
@@ -298,6 +304,7 @@ def _expect_the_stack(model: nn.Module, created: list, calls: list, num_blocks: 
         hidden = f"block {number} is not a part of the model: keep the blocks in an nn.ModuleList"
         expect(block in set(model.modules()), hidden)
         expect(block in calls, f"block {number} is never called")
+        expect(True in block.modes, "it trains in eval mode, in which dropout does nothing")
     inside = {part for block in created for part in block.modules()}
     others = {each for each in model.modules() if list(each.parameters(recurse=False))} - inside
     names = sorted(type(each).__name__ for each in others)

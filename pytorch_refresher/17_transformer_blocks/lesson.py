@@ -24,7 +24,7 @@ from torch import Tensor, nn
 SEED = 0  # of everything random below; try others
 D_MODEL, NUM_HEADS, D_FF, DROPOUT = 32, 4, 128, 0.1  # d_ff is four times d_model, as is usual
 
-# Letters in the shapes: B batch, H heads, L queries, S keys, d_model features per token, d_k per head
+# Letters in shapes: B batch, H heads, L queries, S keys, d_model features per token, d_k per head
 
 
 def averages_of_averages() -> None:
@@ -121,7 +121,7 @@ def the_block() -> None:
 
 
 class PreNormBlock(TransformerEncoderBlock):
-    """The same parts in another order. On the way of x, there are only additions."""
+    """The same parts in another order. On its path, x meets only additions."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         normed = self.norm1(x)
@@ -155,17 +155,17 @@ def the_same_as_pytorch() -> None:
         print(f"{norm_first = !s:<5}  {torch.allclose(ours(x, mask), output, atol=1e-5) = }")
 
     # In training, PyTorch's layer drops out in two more places. Switch both off, give both layers
-    # the same luck, and they agree. (One sequence only: with several, the order of luck differs.)
-    def same_luck() -> bool:
+    # the same random numbers, and they agree. (Several sequences would draw in another order.)
+    def same_output() -> bool:
         torch.manual_seed(SEED)
         output = ours.train()(x[:1])
         torch.manual_seed(SEED)
         return torch.allclose(output, theirs.train()(x[:1]), atol=1e-5)
 
-    print(f"in training:          {same_luck() = }")
+    print(f"in training:          {same_output() = }")
     theirs.self_attn.dropout = 0.0  # of attention weights
     theirs.dropout.p = 0.0  # inside the feed-forward network
-    print(f"without the two more: {same_luck() = }")
+    print(f"without the two more: {same_output() = }")
 
 
 # What is each part for? Leave it out and see. These blocks differ in their forward() only.
@@ -243,9 +243,9 @@ REVIEWS = {  # praise (1) or blame (0)? Four reviews, made of the same words
     "{noun} very {bad} and {other} not {good} .": 0,
     "{noun} not {good} and {other} very {bad} .": 0,
 }
-NOUNS = ("plot", "cast", "music", "story", "ending")
+NOUNS = ("plot", "cast", "music", "story", "ending")  # one word each, like the next ones
 PRAISE, BLAME = ("good", "great", "clever", "funny"), ("bad", "dull", "clumsy", "boring")
-BATCH, TESTED = 8, 40  # groups of four reviews; those for testing are never trained on
+BATCH, TESTED = 8, 40  # groups of four reviews; those for testing (at most half) aren't trained on
 NUM_BLOCKS, STEPS, RATE = 6, 120, 0.001
 
 
@@ -282,15 +282,15 @@ def train(kind: type[nn.Module], tokens: Tensor, looks: list[int]) -> list[float
     model = ReviewClassifier(kind, int(tokens.max()) + 1, tokens.size(-1))
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, fused=True)  # fused: faster
     generator, history = torch.Generator().manual_seed(SEED), []  # the same batches for all kinds
-    labels = torch.tensor(list(REVIEWS.values()))  # the same four in each group
+    labels, tested = torch.tensor(list(REVIEWS.values())), min(TESTED, len(tokens) // 2)
     for step in range(STEPS + 1):
         if step in looks:
             model.eval()  # no dropout
             with torch.inference_mode():
-                right = model(tokens[:TESTED].flatten(0, 1)).argmax(dim=1) == labels.repeat(TESTED)
+                right = model(tokens[:tested].flatten(0, 1)).argmax(dim=1) == labels.repeat(tested)
             history.append(right.float().mean().item())
         model.train()
-        groups = torch.randint(TESTED, len(tokens), (BATCH,), generator=generator)
+        groups = torch.randint(tested, len(tokens), (BATCH,), generator=generator)
         loss = F.cross_entropy(model(tokens[groups].flatten(0, 1)), labels.repeat(BATCH))
         optimizer.zero_grad()
         loss.backward()

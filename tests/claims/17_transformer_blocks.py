@@ -18,7 +18,7 @@ def final_accuracy(output: str, name: str) -> float:
 
 @claim(at_least=4, at_most=4)
 def our_block_and_pytorchs_agree_wherever_the_lesson_says_so(output: str) -> float:
-    return len(re.findall(r"(?:torch\.allclose|same_luck)\(.*\) = True$", output, re.MULTILINE))
+    return len(re.findall(r"(?:torch\.allclose|same_output)\(.*\) = True$", output, re.MULTILINE))
 
 
 @claim(at_least=0.98)
