@@ -1,5 +1,6 @@
 """Lesson 14: the checks that mark your practice answers."""
 
+from pytorch_refresher._common.drawn import cell_centers, heat_maps
 from pytorch_refresher._common.marking import (
     expect,
     expect_close,
@@ -137,13 +138,15 @@ def check_plot_alignment(answer) -> None:
 
 def _expect_map(figure, weights: Tensor, source: list[str], written: list[str]) -> None:
     """Whether a figure shows what belongs to the real tokens, and says so at its ticks."""
-    axes, image = _heat_map(figure)
+    maps = heat_maps(figure)
+    expect(maps, "the figure has no heat map: draw the weights with imshow or pcolormesh")
+    axes, image = maps[0]
     rows, columns = len(written), len(source)
     shown, places = torch.tensor(image.get_array().tolist()), {"x": 1, "y": 0}
     for name, dim in places.items():
         # Where the cells are, in the order in which one reads the figure.
         first, last = getattr(axes, f"get_{name}lim")()
-        cells = _centers(image, name, shown.size(dim))
+        cells = cell_centers(image, name)
         turned = (cells[-1] - cells[0]) * (last - first) * (1 if name == "x" else -1) < 0
         shown = shown.flip(dim) if turned else shown
         places[name] = cells[::-1] if turned else cells
@@ -171,35 +174,6 @@ def _expect_map(figure, weights: Tensor, source: list[str], written: list[str]) 
             found == sorted(expected),
             f"the ticks of the {name} axis are {found}, expected a token at each cell: {expected}",
         )
-
-
-def _heat_map(drawn) -> tuple:
-    """The axes that show a matrix, with its image, of a figure, of some axes or of pyplot."""
-    import matplotlib.pyplot as plt
-    from matplotlib.collections import QuadMesh
-    from matplotlib.figure import Figure
-
-    drawn = drawn[0] if isinstance(drawn, (list, tuple)) and drawn else drawn
-    figure = plt.gcf() if drawn is plt else getattr(drawn, "figure", None)
-    expect(isinstance(figure, Figure), "return the matplotlib figure")
-    for axes in figure.axes:
-        images = [*axes.images, *(each for each in axes.collections if isinstance(each, QuadMesh))]
-        if images and axes.get_label() != "<colorbar>":
-            return axes, images[0]
-    expect(False, "the figure has no heat map: draw the weights with imshow or pcolormesh")
-    return ()
-
-
-def _centers(image, name: str, count: int) -> list[float]:
-    """Where the rows (y) or columns (x) of a heat map have their middles, in the array's order."""
-    if hasattr(image, "get_coordinates"):  # of pcolormesh
-        corners = torch.tensor(image.get_coordinates().tolist())
-        edges = corners[0, :, 0] if name == "x" else corners[:, 0, 1]
-    else:  # of imshow or matshow
-        left, right, bottom, top = image.get_extent()
-        bottom, top = (bottom, top) if image.origin == "lower" else (top, bottom)
-        edges = torch.linspace(*((left, right) if name == "x" else (bottom, top)), count + 1)
-    return ((edges[:-1] + edges[1:]) / 2).tolist()
 
 
 class _Writer(nn.Module):

@@ -3,6 +3,7 @@
 import copy
 import math
 
+from pytorch_refresher._common.drawn import cell_centers, heat_maps
 from pytorch_refresher._common.marking import (
     expect,
     expect_close,
@@ -167,7 +168,7 @@ def check_plot_heads(answer) -> None:
             plt.close("all")  # pyplot would go on drawing into the figure before
             layer, x = MultiHeadAttention(12, H), 3 * torch.randn(1, L, 12)
             weights = layer.attention_weights(x, x)[0].detach()
-            maps = _heat_maps(answer(layer, x.clone(), words[:L]))
+            maps = heat_maps(answer(layer, x.clone(), words[:L]))
             expect(
                 len(maps) == H,
                 f"{len(maps)} axes show a heat map, expected one for each of the {H} heads",
@@ -186,24 +187,6 @@ def check_plot_heads(answer) -> None:
         plt.close("all")
 
 
-def _heat_maps(drawn) -> list:
-    """Each axes that shows a matrix, with its image, of a figure, of some axes or of pyplot."""
-    import matplotlib.pyplot as plt
-    from matplotlib.collections import QuadMesh
-    from matplotlib.figure import Figure
-
-    while isinstance(drawn, list | tuple | np.ndarray) and len(drawn):
-        drawn = drawn[0]
-    figure = plt.gcf() if drawn is plt else getattr(drawn, "figure", None)
-    expect(isinstance(figure, Figure), "return the matplotlib figure")
-    found = []
-    for axes in figure.axes:
-        images = [*axes.images, *(each for each in axes.collections if isinstance(each, QuadMesh))]
-        if images and axes.get_label() != "<colorbar>":
-            found.append((axes, images[0]))
-    return found
-
-
 def _expect_map(number: int, axes, image, weights: Tensor, words: list[str]) -> None:
     """One head's axes: the image and the words at its ticks."""
     shown, head, what = torch.tensor(image.get_array().tolist()), weights[number], f"head {number}"
@@ -219,26 +202,12 @@ def _expect_map(number: int, axes, image, weights: Tensor, words: list[str]) -> 
         places = [float(place) for place in axis.get_majorticklocs()]
         # The formatter knows the labels also where shared axes hide them.
         labels = list(axis.get_major_formatter().format_ticks(places))
-        centers = _centers(image, name, len(words))
+        centers = cell_centers(image, name)
         expect(
             labels == words and np.allclose(places, centers),
             f"the {name} axis of {what} says {labels} at {places}, expected a word at each cell, "
             f"at {centers}",
         )
-
-
-def _centers(image, axis: str, count: int) -> list[float]:
-    """Where the cells of a heat map have their middles, along the x or the y axis."""
-    if hasattr(image, "get_extent"):  # of imshow or matshow
-        left, right, bottom, top = image.get_extent()
-        first, last = (left, right) if axis == "x" else (top, bottom)
-        if axis == "y" and image.origin == "lower":
-            first, last = bottom, top
-        edges = np.linspace(first, last, count + 1)
-    else:  # of pcolormesh
-        corners = image.get_coordinates()
-        edges = corners[0, :, 0] if axis == "x" else corners[:, 0, 1]
-    return ((edges[:-1] + edges[1:]) / 2).tolist()
 
 
 class _NotScaled(MultiHeadAttention):

@@ -2,6 +2,7 @@
 
 import copy
 
+from pytorch_refresher._common.drawn import cell_centers, heat_maps
 from pytorch_refresher._common.marking import (
     expect,
     expect_close,
@@ -10,7 +11,6 @@ from pytorch_refresher._common.marking import (
     reject,
 )
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -73,7 +73,8 @@ def check_plot_positions(answer) -> None:
         for d_model, length, rows in ((6, 9, 9), (12, 8, 20), (10, 10, 15)):
             plt.close("all")  # pyplot would go on drawing into the figure before
             added = torch.randn(rows, d_model) * torch.linspace(0.5, 3, rows)[:, None]
-            maps = _heat_maps(answer(_Noted(added.clone()), d_model, length))
+            drawn = heat_maps(answer(_Noted(added.clone()), d_model, length))
+            maps = [_from_top(axes, image) for axes, image in drawn]
             count = f"{len(maps)} axes show a heat map, expected two: the vectors, the similarities"
             expect(len(maps) == 2, count)
             vectors = added[:length]
@@ -100,35 +101,11 @@ def check_plot_positions(answer) -> None:
         plt.close("all")
 
 
-def _heat_maps(drawn) -> list[Tensor]:
-    """What each heat map of a figure, of some axes or of pyplot shows, its first row on top."""
-    import matplotlib.pyplot as plt
-    from matplotlib.collections import QuadMesh
-    from matplotlib.figure import Figure
-
-    while isinstance(drawn, list | tuple | np.ndarray) and len(drawn):
-        drawn = drawn[0]
-    figure = plt.gcf() if drawn is plt else getattr(drawn, "figure", None)
-    expect(isinstance(figure, Figure), "return the matplotlib figure")
-    found = []
-    for axes in figure.axes:
-        images = [*axes.images, *(each for each in axes.collections if isinstance(each, QuadMesh))]
-        if images and axes.get_label() != "<colorbar>":
-            values = torch.tensor(np.asarray(images[0].get_array()).tolist()).float()
-            on_top = _first_row(images[0]) != axes.yaxis_inverted()
-            found.append(values if on_top else values.flip(0))
-    return found
-
-
-def _first_row(image) -> bool:
-    """Whether the first row of a heat map is where y is largest."""
-    if hasattr(image, "get_extent"):  # of imshow or matshow
-        _, _, bottom, top = image.get_extent()
-        first, last = (top, bottom) if image.origin == "upper" else (bottom, top)
-    else:  # of pcolormesh
-        corners = image.get_coordinates()
-        first, last = corners[0, 0, 1], corners[-1, 0, 1]
-    return bool(first > last)
+def _from_top(axes, image) -> Tensor:
+    """What a heat map shows, from the top row to the bottom row."""
+    values, places = torch.tensor(image.get_array().tolist()), cell_centers(image, "y")
+    on_top = (places[0] > places[-1]) != axes.yaxis_inverted()
+    return values if on_top else values.flip(0)
 
 
 class _Tagger(nn.Module):
