@@ -28,7 +28,10 @@ def check_embedding_map(answer) -> None:
             names = "the embedding layer", "the figure"
             layer, figure = expect_parts(answer(list(words), given), *names)
             figure = getattr(figure, "figure", figure)  # an Axes will do, too
-            expect(hasattr(figure, "axes"), f"the second part is a {type(figure).__name__}")
+            expect(
+                hasattr(figure, "axes"),
+                f"the second part is of type {type(figure).__name__}, expected a matplotlib figure",
+            )
             _check_map(figure.axes, words, vectors)
         finally:
             for number in set(plt.get_fignums()) - set(opened):
@@ -39,11 +42,12 @@ def check_embedding_map(answer) -> None:
             layer.weight.requires_grad,
             "training can't change the layer: from_pretrained freezes it unless told otherwise",
         )
-        layer(torch.tensor([1])).sum().backward()
+        layer(torch.arange(len(words))).sum().backward()
         torch.optim.SGD(layer.parameters(), lr=1.0).step()
+        still = (layer.weight == vectors).all(dim=1).nonzero().flatten().tolist()
         expect(
-            not torch.equal(layer.weight, vectors),
-            "a step of SGD doesn't change the layer's weight",
+            not still,
+            f"a step of SGD that uses all rows doesn't change {still}: leave padding_idx out",
         )
         expect(
             torch.equal(given, vectors),
@@ -53,6 +57,7 @@ def check_embedding_map(answer) -> None:
 
 def _check_map(panels: list, words: list[str], vectors: Tensor) -> None:
     """Whether the axes show each word at its place; either axis may be mirrored."""
+    panels = [axes for axes in panels if axes.get_label() != "<colorbar>"]  # marks, but no words
     groups = [group.get_offsets().tolist() for panel in panels for group in panel.collections]
     lines = [line for panel in panels for line in panel.get_lines()]
     marked = [line for line in lines if line.get_marker() not in (None, "None", "none", "", " ")]
@@ -135,17 +140,25 @@ def _check_table(embedding: object, V: int, D: int, std: float) -> None:
     expect_type(embedding, nn.Embedding, "the second part, the embedding,")
     shape = tuple(embedding.weight.shape)
     expect(shape == (V, D), f"the table has shape {shape}, expected {(V, D)}: a row per entry")
-    padding, *others = embedding.weight.detach()
+    padding, others = embedding.weight.detach().split([1, V - 1])
     expect(
         not padding.any(),
         "the row of <pad> isn't zeros: nn.init overwrites what padding_idx has set to 0",
     )
+    expect(bool(others.any(dim=1).all()), "a row is zeros that isn't that of <pad>: <unk> is drawn")
     expect(embedding.weight.requires_grad, "training can't change the embedding")
     if D > 9:
-        found = torch.stack(others).std().item()
+        found, mean = others.std().item(), others.mean().item()
         expect(
             abs(found / std - 1) < 0.2,
             f"the rows of the words have a standard deviation of {found:.2f}, expected {std}",
+        )
+        expect(
+            abs(mean / std) < 0.3, f"the rows of the words have a mean of {mean:.2f}, expected 0"
+        )
+        expect(
+            bool((others.abs() > 1.8 * std).any()),
+            "the rows of the words are spread evenly: draw them from a normal distribution",
         )
     embedding(torch.arange(V)).sum().backward()
     gradient = embedding.weight.grad.to_dense()
@@ -193,9 +206,8 @@ def check_compare_memory(answer) -> None:
         pairs = expect_parts(answer(given, V, D), "the pair of one-hot", "that of the embedding")
         expect(torch.equal(given, ids), "the caller's ids changed")
         names = ("what goes in", "the gradient")
-        bytes_found = [each for pair in pairs for each in expect_parts(pair, *names)]
-        (one_hot, dense), (small, sparse) = compare_memory(ids, V, D)
-        expected = (one_hot, dense, small, sparse)
+        found = [each for pair in pairs for each in expect_parts(pair, *names)]
+        expected = one_hot, dense, small, sparse = sum(compare_memory(ids, V, D), ())
         used, words, row = len(ids.unique()), ids.numel(), 4 * D
         wrong = [
             {
@@ -215,9 +227,14 @@ def check_compare_memory(answer) -> None:
                 "consists of values, too": used * 8,
             },
         ]
-        what = ("one-hot vectors", "the gradient of one-hot", "the ids", "the gradient of sparse")
-        at = f"with {words} words of {V:,}, D = {D}: "
-        for name, actual, right, mistakes in zip(what, bytes_found, expected, wrong, strict=True):
-            expect_type(actual, int, at + name)
+        what = (
+            "the one-hot vectors",
+            "the matrix's gradient",
+            "the ids",
+            "the embedding's gradient",
+        )
+        at = f"with {words} ids, {V:,} rows, D = {D}: "
+        for name, actual, right, mistakes in zip(what, found, expected, wrong, strict=True):
+            expect_type(actual, int, f"{at}the number of bytes of {name}")
             reject(actual, right, {f"{at}{name} {hint}": value for hint, value in mistakes.items()})
             expect(actual == right, f"{at}{name}: {actual:,} bytes, expected {right:,}")

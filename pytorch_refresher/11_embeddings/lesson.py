@@ -10,7 +10,6 @@ opposite. How do you get something like this into a network, which takes numbers
 
 import math
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # finds the course without an install
@@ -26,53 +25,50 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.optim import SGD, Adam, AdamW, SparseAdam
 
 SEED = 0
 PAD, UNKNOWN = "<pad>", "<unk>"  # what fills up short reviews, and a word that has no id
 REVIEWS = ["good not bad", "bad not good", "not a good movie at all", "loved it"]
-# Letters in shapes:
-#   B reviews in a batch   L positions, one per word   D features of a word
-#   V words in the vocabulary   H features of an RNN's state   N pairs, or words to look at
+# Letters in shapes: B reviews in a batch, L positions of words, D features of a word, V words in
+# the vocabulary, H features of an RNN's state, N pairs, or words to look at.
 
 
 def build_vocabulary(sentences: list[str]) -> dict[str, int]:
     """Give each word an id, in the order of first appearance; 0 and 1 are taken."""
     vocabulary = {PAD: 0, UNKNOWN: 1}
-    for sentence in sentences:
-        for word in sentence.split():
-            vocabulary.setdefault(word, len(vocabulary))
+    for word in " ".join(sentences).split():
+        vocabulary.setdefault(word, len(vocabulary))
     return vocabulary
 
 
 def encode(sentence: str, vocabulary: dict[str, int]) -> Tensor:
     """The ids of a sentence's words, int64 (L,)."""
-    return torch.tensor([vocabulary.get(word, vocabulary[UNKNOWN]) for word in sentence.split()])
+    ids = [vocabulary.get(word, vocabulary[UNKNOWN]) for word in sentence.split()]
+    return torch.tensor(ids, dtype=torch.long)  # an empty list would become a float tensor
 
 
 def words_become_ids() -> None:
     section("Words become ids, and that isn't enough")
 
-    # A network computes with numbers. So give each word one: its id.
+    # A network computes with numbers. So give each word one: its id. All words that aren't in the
+    # vocabulary share one.
     vocabulary = build_vocabulary(REVIEWS)
     print(f"{vocabulary = }")
     ids = [encode(review, vocabulary) for review in REVIEWS]
     for review, numbers in zip(REVIEWS, ids, strict=True):
         print(f"{review:<24} {numbers.tolist()}")
-
-    # A word that isn't in the vocabulary shares an id with all others like it.
     print(f"{encode('loved this movie', vocabulary) = }")
 
     # First trouble: an id is a name, not an amount. Compute with it and you get nonsense.
     spelled = list(vocabulary)  # from an id back to its word
     print(f"halfway between {spelled[2]!r} and {spelled[4]!r}: {spelled[(2 + 4) // 2]!r}")
 
-    # Second trouble: reviews of different lengths don't make a tensor, and a layer that was made
-    # for one length takes no other.
+    # Second trouble: different lengths make no tensor, and a layer made for one takes no other.
     with show_error("one tensor of all the reviews"):
         torch.tensor([numbers.tolist() for numbers in ids])
-    layer = nn.Linear(len(ids[0]), 1)
     with show_error(f"a layer for {len(ids[0])} words, given {len(ids[-1])}"):
-        layer(ids[-1].float())
+        nn.Linear(len(ids[0]), 1)(ids[-1].float())
 
 
 def one_hot_times_a_matrix_is_a_look_up() -> None:
@@ -81,7 +77,6 @@ def one_hot_times_a_matrix_is_a_look_up() -> None:
     # How do you feed in a name? One-hot: as many numbers as there are words, all 0 except for a 1
     # at the word's own place. No word is more than another, or between two others.
     one_hot = F.one_hot(torch.arange(3), num_classes=3).float()  # (V, V): good, not, bad
-    print(f"{one_hot = }")
 
     # The first layer multiplies it with a weight matrix. By hand, for "bad": the zeros wipe out
     # every row of the matrix but one.
@@ -90,8 +85,7 @@ def one_hot_times_a_matrix_is_a_look_up() -> None:
     print(f"{one_hot[2] @ weight = }")
     print(f"{weight[2] = }   so why multiply at all?")
 
-    # nn.Embedding doesn't. It keeps the matrix as a parameter and picks rows by id. Ids of any
-    # shape go in, and one more dimension comes out.
+    # nn.Embedding doesn't, it picks rows. Ids of any shape go in, and one more dimension comes out.
     torch.manual_seed(SEED)
     embedding = nn.Embedding(num_embeddings=1000, embedding_dim=16)  # V, D
     ids = torch.randint(embedding.num_embeddings, (4, 7))  # (B, L)
@@ -100,89 +94,69 @@ def one_hot_times_a_matrix_is_a_look_up() -> None:
     product = F.one_hot(ids, embedding.num_embeddings).float() @ embedding.weight  # (B, L, D)
     print(f"{torch.allclose(embedding(ids), product, atol=1e-6) = }")
 
-    # An id without a row is an error. So V has to count <pad> and <unk>, too.
-    with show_error("the row after the last"):
-        embedding(torch.tensor([embedding.num_embeddings]))
-
-    # The look-up also saves memory, and the more so, the larger the vocabulary.
-    print(f"{torch.zeros(50_000).nbytes = :,}   one of 50,000 words, one-hot")
-    print(f"{torch.tensor([0]).nbytes = }   the same word, as an id")
-
 
 def which_rows_learn() -> None:
     section("Only the rows that were used get a gradient")
 
-    # Six rows. This batch uses row 2 twice, row 4 once, and the others not at all.
-    embedding = nn.Embedding(6, 3)
-    ids = torch.tensor([2, 4, 2])
-    embedding(ids).sum().backward()
-    for row, gradient in enumerate(embedding.weight.grad.tolist()):
-        print(f"row {row}: {gradient}")
-
-    # That is mostly zeros, and with 50,000 rows it is nearly nothing else. sparse=True keeps only
-    # the rows that were used; coalesce() adds up the uses of the same row.
+    # Six rows. This batch uses row 2 twice, row 4 once, and the others not at all. The gradient is
+    # mostly zeros, so sparse=True keeps only the rows that were used.
     embedding = nn.Embedding(6, 3, sparse=True)
-    embedding(ids).sum().backward()
-    gradient = embedding.weight.grad.coalesce()
+    embedding(torch.tensor([2, 4, 2])).sum().backward()
+    gradient = embedding.weight.grad.coalesce()  # adds up the uses of the same row
+    for row, values in enumerate(gradient.to_dense().tolist()):
+        print(f"row {row}: {values}")
     print(f"{gradient.indices() = }, {gradient.values().shape = }")
 
-    # A gradient of 0 doesn't mean that a row stays where it is: some optimizers move it anyway.
+    # A gradient of 0 doesn't mean that a row stays where it is: some optimizers move it anyway. Use
+    # row 0 in one step and row 1 in the next: which of three rows does the second step move?
     print("                    used before  used now  never used")
-    optimizers = {
-        "SGD": lambda weights: torch.optim.SGD(weights, lr=0.1),
-        "SGD, momentum": lambda weights: torch.optim.SGD(weights, lr=0.1, momentum=0.9),
-        "Adam": lambda weights: torch.optim.Adam(weights, lr=0.1),
-        "AdamW": lambda weights: torch.optim.AdamW(weights, lr=0.1, weight_decay=0.01),
-        "SparseAdam": lambda weights: torch.optim.SparseAdam(weights, lr=0.1),
-    }
-    for name, make in optimizers.items():
-        moved = rows_that_move(make, sparse=name == "SparseAdam")
-        words = ["moves" if each else "-" for each in moved]
-        print("{:<19} {:<12} {:<9} {}".format(name, *words))
+    ways = [(SGD, {}), (SGD, {"momentum": 0.9}), (Adam, {}), (AdamW, {}), (SparseAdam, {})]
+    for kind, options in ways:
+        torch.manual_seed(SEED)
+        embedding = nn.Embedding(3, 2, sparse=kind is SparseAdam)
+        optimizer = kind(embedding.parameters(), lr=0.1, **options)
+        for row in (0, 1):
+            before = embedding.weight.detach().clone()
+            optimizer.zero_grad()
+            embedding(torch.tensor([row])).sum().backward()
+            optimizer.step()
+        moved = ["moves" if any(change) else "-" for change in (embedding.weight - before).tolist()]
+        name = ", ".join([kind.__name__, *options])
+        print("{:<19} {:<12} {:<9} {}".format(name, *moved))
+
+    # Rows that somebody else has trained are frozen by default. With freeze=False they learn, and
+    # here is the surprise: in the very tensor that you passed in. A clone() keeps the original.
+    theirs = torch.zeros(3, 2)
+    ours = nn.Embedding.from_pretrained(theirs, freeze=False)
+    ours(torch.tensor([1])).sum().backward()
+    SGD(ours.parameters(), lr=1.0).step()
+    print(f"{theirs = }")
 
 
-def rows_that_move(make_optimizer: Callable, *, sparse: bool) -> list[bool]:
-    """Use row 0 in one step and row 1 in the next: which of three rows does the second move?"""
-    torch.manual_seed(SEED)
-    embedding = nn.Embedding(3, 2, sparse=sparse)
-    optimizer = make_optimizer(embedding.parameters())
-    for row in (0, 1):
-        before = embedding.weight.detach().clone()
-        optimizer.zero_grad()
-        embedding(torch.tensor([row])).sum().backward()
-        optimizer.step()
-    return (embedding.weight != before).any(dim=1).tolist()
-
-
-# Words of three kinds to train on. A word goes into all but one of its kind's sentences, another
-# one for each word, so words of a kind are used alike, but no two of them in just the same way.
+# Words of three kinds. Each one goes into all but one of its kind's sentences, so words of a kind
+# are used alike, but no two of them in just the same way.
 KINDS = {
-    "animal": (
-        "cat dog cow horse rabbit",
+    "cat dog cow horse rabbit": (
         "the {} sleeps in the barn, she feeds her hungry {}, a {} runs across the meadow, "
-        "the young {} drinks water, my {} follows me everywhere",
+        "the young {} drinks water, my {} follows me everywhere"
     ),
-    "food": (
-        "soup cheese cake bread rice",
+    "soup cheese cake bread rice": (
         "he cooks {} for dinner, they eat warm {}, a plate of {} please, the {} tastes salty, "
-        "mother serves {} at noon",
+        "mother serves {} at noon"
     ),
-    "vehicle": (
-        "truck car bus train van",
+    "truck car bus train van": (
         "he drives the {} downtown, a {} stops at the corner, the crowded {} leaves late, "
-        "her {} needs fuel, they travel by {} tonight",
+        "her {} needs fuel, they travel by {} tonight"
     ),
 }
 # These are said of all of them, and so give nothing away. A word goes into two of the four.
 OF_ANYTHING = "i see the {}, the {} is new, this {} is mine, she likes the {}"
-DIMENSIONS = 8  # at least 2, or there is no map to draw
-RATE, EPOCHS = 0.05, 40
+DIMENSIONS, RATE, EPOCHS = 8, 0.05, 40
 
 
 def small_corpus() -> list[str]:
-    """All the sentences, each with a word filled in."""
     corpus, general = [], OF_ANYTHING.split(", ")
-    for words, sentences in KINDS.values():
+    for words, sentences in KINDS.items():
         own = sentences.split(", ")
         for i, word in enumerate(words.split()):
             corpus += [own[(i + k) % len(own)].format(word) for k in range(len(own) - 1)]
@@ -190,43 +164,38 @@ def small_corpus() -> list[str]:
     return corpus
 
 
-def pairs_of_neighbors(sentences: list[str], vocabulary: dict[str, int]) -> tuple[Tensor, Tensor]:
-    """Each word with each word one or two places away: the ids of both, int64 (N,) each.
-
-    Source: Mikolov et al., "Efficient Estimation of Word Representations" (2013): skip-gram.
-    """
-    words, neighbors = [], []
+def pairs_of_neighbors(sentences: list[str], vocabulary: dict[str, int]) -> Tensor:
+    """Each word with each word one or two places away, as skip-gram does: int64 ids, (2, N)."""
+    pairs = []
     for sentence in sentences:
         ids = encode(sentence, vocabulary)
         for distance in (1, 2):
-            left, right = ids[:-distance], ids[distance:]
-            words += [left, right]
-            neighbors += [right, left]
-    return torch.cat(words), torch.cat(neighbors)
+            pair = torch.stack([ids[:-distance], ids[distance:]])
+            pairs += [pair, pair.flip(0)]  # either word is the other one's neighbor
+    return torch.cat(pairs, dim=1)
 
 
-def train_embeddings() -> tuple[dict[str, int], dict[str, Tensor]]:
+def train_embeddings() -> dict[str, Tensor]:
     section("Training: guess the words next to a word")
 
     # Nobody labels anything. The text itself says what the right answers are.
     corpus = small_corpus()
     vocabulary = build_vocabulary(corpus)
     words, neighbors = pairs_of_neighbors(corpus, vocabulary)
-    spelled = list(vocabulary)
     print(f"{len(corpus)} sentences, {len(vocabulary)} words, {len(words)} pairs")
     print(f"{corpus[0]!r} begins with the pairs")
-    for word, neighbor in zip(words[:5].tolist(), neighbors[:5].tolist(), strict=True):
+    spelled = list(vocabulary)
+    for word, neighbor in zip(words[:5], neighbors[:5], strict=True):
         print(f"  {spelled[word]} -> {spelled[neighbor]}")
 
-    # A look-up, and a linear layer that scores every word of the vocabulary as a neighbor.
-    # nn.Embedding starts with a standard deviation of 1; a smaller start leaves less of the
-    # randomness in the result.
+    # A look-up, and a linear layer that scores every word of the vocabulary as a neighbor. The
+    # standard deviation would be 1; a smaller start leaves less of the randomness in the result.
     torch.manual_seed(SEED)
     embedding = nn.Embedding(len(vocabulary), DIMENSIONS)
     nn.init.normal_(embedding.weight, std=0.1)
     model = nn.Sequential(embedding, nn.Linear(DIMENSIONS, len(vocabulary)))
     vectors = {"untrained": embedding.weight.detach().clone()}
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
+    optimizer = Adam(model.parameters(), lr=RATE)
     print(f"a blind guess costs log(V) = {math.log(len(vocabulary)):.3f}")
     for epoch in range(EPOCHS + 1):
         loss = F.cross_entropy(model(words), neighbors)
@@ -240,51 +209,33 @@ def train_embeddings() -> tuple[dict[str, int], dict[str, Tensor]]:
     # To compare with, vectors that nobody trained: how often each word is a neighbor. (V, V)
     counts = torch.zeros(len(vocabulary), len(vocabulary))
     vectors["counts"] = counts.index_put((words, neighbors), torch.ones(()), accumulate=True)
-    return vocabulary, vectors
+    kept = [vocabulary[word] for word in " ".join(KINDS).split()]
+    return {name: table[kept] for name, table in vectors.items()}  # (N, D) each
 
 
-def who_is_near_whom(vocabulary: dict[str, int], vectors: dict[str, Tensor]) -> None:
+def who_is_near_whom(vectors: dict[str, Tensor]) -> None:
     section("Words that are used alike end up near each other")
 
-    words = [(word, kind) for kind, (names, _) in KINDS.items() for word in names.split()]
-    rows = torch.tensor([vocabulary[word] for word, _ in words])
-    kind = torch.tensor([list(KINDS).index(name) for _, name in words])  # (N,)
+    kind = torch.tensor([k for k, words in enumerate(KINDS) for _ in words.split()])  # (N,)
     same = kind[:, None] == kind  # (N, N), True where both are of the same kind
     other = ~same
     same.fill_diagonal_(False)  # a word is no neighbor of itself
 
-    # "Near" is a small angle between two vectors, that is, a large cosine. Here it is for all pairs.
+    # "Near" is a small angle between two vectors, that is, a large cosine. Here for all pairs.
     print("                 mean cosine               nearest word")
     print("           D     same kind   other kinds   of the same kind")
     for name, table in vectors.items():
-        chosen = table[rows]  # (N, D)
-        cosine = F.cosine_similarity(chosen[:, None], chosen, dim=-1)  # (N, N)
-        numbers = [table.size(1), cosine[same].mean().item(), cosine[other].mean().item()]
+        cosine = F.cosine_similarity(table[:, None], table, dim=-1)  # (N, N)
+        inside, across = cosine[same].mean(), cosine[other].mean()
         nearest = cosine.fill_diagonal_(-1).argmax(dim=1)
-        share = (kind[nearest] == kind).float().mean().item()
-        print("{:<9} {:>3} {:>11.3f} {:>13.3f} {:>14.0%}".format(name, *numbers, share))
+        share = (kind[nearest] == kind).float().mean()
+        print(f"{name:<9} {table.size(1):>3} {inside:>11.3f} {across:>13.3f} {share:>14.0%}")
     print(f"by chance {same.sum() / (same.sum() + other.sum()):>43.0%}")
-
-
-def reuse_trained_vectors() -> None:
-    section("Vectors from elsewhere: from_pretrained")
-
-    # You often start with vectors that somebody else has trained. By default they are frozen. With
-    # freeze=False they learn, and here is the surprise: in the very tensor that you passed in.
-    theirs = torch.zeros(3, 2)
-    print(f"{nn.Embedding.from_pretrained(theirs).weight.requires_grad = }")
-    ours = nn.Embedding.from_pretrained(theirs, freeze=False)
-    ours(torch.tensor([1])).sum().backward()
-    torch.optim.SGD(ours.parameters(), lr=1.0).step()
-    print(f"{theirs = }")
-
-    # A copy keeps the original safe: nn.Embedding.from_pretrained(theirs.clone(), freeze=False).
 
 
 def padding() -> tuple[Tensor, Tensor]:
     section("Padding, and an average that ignores it")
 
-    # Back to the reviews. Fill the short ones up, and they make a tensor.
     vocabulary = build_vocabulary(REVIEWS)
     ids = [encode(review, vocabulary) for review in REVIEWS]
     padded = pad_sequence(ids, batch_first=True, padding_value=vocabulary[PAD])  # (B, L)
@@ -292,24 +243,18 @@ def padding() -> tuple[Tensor, Tensor]:
     print(f"{padded = }")
     print(f"{lengths = }")
 
-    # padding_idx says which row is padding: it starts as zeros and never gets a gradient.
+    # padding_idx names the row of padding, which starts as zeros and never gets a gradient.
     torch.manual_seed(SEED)
     embedding = nn.Embedding(len(vocabulary), 4, padding_idx=vocabulary[PAD])
     vectors = embedding(padded)  # (B, L, D)
-    vectors.sum().backward()
-    print(f"{embedding.weight[0].tolist() = }")
-    print(f"{embedding.weight.grad[0].tolist() = }")
 
     # A trap: nn.init overwrites the zeros, and without a gradient nothing ever brings them back.
     other = nn.Embedding(len(vocabulary), 4, padding_idx=vocabulary[PAD])
     nn.init.normal_(other.weight)
     print(f"after nn.init: {bool(other.weight[0].any()) = }")
-    with torch.no_grad():
-        other.weight[other.padding_idx] = 0  # so put them back yourself
 
-    # The simplest vector for a whole review is the average over its words. But zeros count as
-    # well: a plain mean divides by L, padding included. So say with a mask which positions are
-    # real, sum those, and divide by how many there are.
+    # The simplest vector for a whole review is the average over its words. But a plain mean divides
+    # by L, padding included. So mask the real positions, sum those, and divide by their number.
     mask = torch.arange(padded.size(1)) < lengths[:, None]  # (B, L), True at real words
     plain = vectors.mean(dim=1)  # (B, D)
     masked = (vectors * mask[..., None]).sum(dim=1) / lengths[:, None]  # (B, D)
@@ -318,62 +263,50 @@ def padding() -> tuple[Tensor, Tensor]:
         alone = embedding(ids[b]).mean(dim=0).norm()  # nothing to pad
         ratios = plain[b].norm() / alone, masked[b].norm() / alone
         print("{:<24} plain {:.2f}, masked {:.2f}".format(review, *ratios))
-    return vectors.detach(), lengths
+    return vectors, lengths
 
 
-def what_an_average_loses(vectors: Tensor, lengths: Tensor) -> nn.RNN:
+def last_state(rnn: nn.RNN, batch) -> Tensor:
+    """The state after the last word, (B, H). batch: (B, L, D), or packed."""
+    state = rnn(batch)[1]
+    return (state[0] if isinstance(state, tuple) else state)[-1]  # an nn.LSTM has two states
+
+
+def order_of_the_words(vectors: Tensor, lengths: Tensor) -> None:
     section("What an average loses")
 
     # The first two reviews say opposite things with the same words. A sum doesn't see the order.
     first, second = (vectors[b, : lengths[b]] for b in (0, 1))  # (L, D) each
     print(f"{REVIEWS[0]!r} and {REVIEWS[1]!r}")
-    print(f"  as averages they differ by {difference(first.mean(dim=0), second.mean(dim=0)):.4f}")
+    change = first.mean(dim=0) - second.mean(dim=0)
+    print(f"  as averages they differ by {change.abs().max():.4f}")
 
-    # A recurrent neural network (RNN) reads one word at a time. Its memory is one vector, the
-    # state; each word and the state before it make the next state. So it takes any length, and
-    # the order counts. (Lesson 12 takes it apart; here nothing is trained.)
+    # A recurrent neural network (RNN) reads one word at a time: each word and the state so far make
+    # the next state. So it takes any length, and the order counts. (Lesson 12 takes it apart.)
     torch.manual_seed(SEED)
     rnn = nn.RNN(input_size=vectors.size(-1), hidden_size=5, batch_first=True)
-    states = [last_state(rnn, each[None])[0] for each in (first, second)]
-    print(f"  as states of an RNN they differ by {difference(*states):.4f}")
-    return rnn
+    change = last_state(rnn, first[None]) - last_state(rnn, second[None])
+    print(f"  as states of an RNN they differ by {change.abs().max():.4f}")
 
-
-def last_state(rnn: nn.RNN, batch) -> Tensor:
-    """The state after the last word, (B, H). batch: (B, L, D), or packed."""
-    with torch.no_grad():
-        _, state = rnn(batch)
-    return state[0]  # of the only layer
-
-
-def difference(a: Tensor, b: Tensor) -> float:
-    return (a - b).abs().max().item()
-
-
-def packing(vectors: Tensor, lengths: Tensor, rnn: nn.RNN) -> None:
     section("Packing: an RNN that never sees the padding")
 
     # For an RNN a mask comes too late: it has read the padding by then. Packing leaves it out.
-    # Unless you say otherwise, PyTorch expects the longest sequence first.
-    with show_error("packing reviews in any order"):
-        pack_padded_sequence(vectors, lengths, batch_first=True)
+    # (With enforce_sorted=True, the default, the longest sequence would have to come first.)
     packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
-    print(f"{vectors.shape = }   {lengths.numel() * vectors.size(1)} positions, padding included")
-    print(f"{packed.data.shape = }   the {lengths.sum()} real words")
+    print(f"{packed.data.shape = }   {lengths.sum()} real words of {vectors[..., 0].numel()}")
 
-    # What is in there? All first words, then all second words, and so on, as long as there are
-    # any. So the RNN still takes a step for all reviews at once, and each stops at its own end.
-    order = packed.sorted_indices.tolist()  # the longest review first
-    for t, size in enumerate(packed.batch_sizes.tolist()):
-        print(f"  position {t}: {' '.join(REVIEWS[b].split()[t] for b in order[:size])}")
+    # All first words, then all second words: a step for all reviews that haven't come to their end.
+    for t, size in enumerate(packed.batch_sizes):
+        running = packed.sorted_indices[:size]  # the longest review first
+        print(f"  position {t}: {' '.join(REVIEWS[b].split()[t] for b in running)}")
 
     # The states come back in the order of the batch.
     naive, right = last_state(rnn, vectors), last_state(rnn, packed)
     print("how far the last state is from that of the review read alone")
     for b, review in enumerate(REVIEWS):
         alone = last_state(rnn, vectors[b : b + 1, : lengths[b]])[0]
-        off = difference(naive[b], alone), difference(right[b], alone)
-        print("{:<24} padded {:.4f}, packed {:.4f}".format(review, *off))
+        padded, exact = ((states[b] - alone).abs().max() for states in (naive, right))
+        print(f"{review:<24} padded {padded:.4f}, packed {exact:.4f}")
 
     # pad_packed_sequence makes a padded tensor of the states at all positions.
     outputs, _ = pad_packed_sequence(rnn(packed)[0], batch_first=True)  # (B, L, H)
@@ -381,39 +314,27 @@ def packing(vectors: Tensor, lengths: Tensor, rnn: nn.RNN) -> None:
     print(f"{outputs.shape = }, {torch.allclose(last, right) = }")
 
 
-# --- The picture
-
-
 def in_two_dimensions(vectors: Tensor) -> Tensor:
-    """Vectors (N, D) on the two axes along which they differ most, (N, 2).
-
-    These are the first two principal components, from the singular value decomposition. Each of
-    them may as well point the other way.
-    """
+    """Vectors (N, D) on the two axes along which they differ most, the principal components."""
     centered = vectors - vectors.mean(dim=0)
     directions = torch.linalg.svd(centered).Vh[:2]  # (2, D)
     return centered @ directions.T
 
 
-def draw_neighbors(vocabulary: dict[str, int], vectors: dict[str, Tensor]) -> None:
+def draw_neighbors(vectors: dict[str, Tensor]) -> None:
     from pytorch_refresher._common.figures import COLORS
 
     import matplotlib.pyplot as plt
 
-    names = [words.split() for words, _ in KINDS.values()]
-    rows = torch.tensor([vocabulary[word] for kind in names for word in kind])
+    colors = [COLORS[k % len(COLORS)] for k, kind in enumerate(KINDS) for _ in kind.split()]
     figure, axes = plt.subplots(1, 2, figsize=(10, 5.2), layout="constrained")
     for panel, when in zip(axes, ("untrained", "trained"), strict=True):
-        places = in_two_dimensions(vectors[when][rows]).split([len(kind) for kind in names])
-        for number, (kind, own) in enumerate(zip(KINDS, places, strict=True)):
-            style = {"color": COLORS[number % len(COLORS)], "marker": "os^Dv*"[number % 6]}
-            panel.scatter(*own.T.numpy(), label=kind, **style)
-            for word, place in zip(names[number], own.tolist(), strict=True):
-                panel.annotate(word, place, xytext=(6, 3), textcoords="offset points", fontsize=9)
-        panel.set(title=when, xlabel="first principal component")
+        places = in_two_dimensions(vectors[when])
+        panel.scatter(*places.T, color=colors)
+        for word, place in zip(" ".join(KINDS).split(), places.tolist(), strict=True):
+            panel.annotate(word, place, xytext=(6, 3), textcoords="offset points", fontsize=9)
+        panel.set(title=when, xlabel="first component", ylabel="second component")
         panel.margins(0.18)  # room for the words
-    axes[0].set_ylabel("second principal component")
-    axes[1].legend()
     save_figure(figure, "neighbors")
 
 
@@ -426,44 +347,37 @@ def draw_neighbors(vocabulary: dict[str, int], vectors: dict[str, Tensor]) -> No
 def embedding_map(words: list[str], vectors: Tensor):
     """Problem 1 (easy, 10 minutes). Create an embedding layer and visualize its vectors.
 
-    words: N different words. vectors: float32 (N, D), one row per word.
-    Return two things. First an nn.Embedding whose row i is vectors[i], which training may change
-    without changing the caller's tensor. Second a matplotlib figure that shows a point for each
-    word (scatter or plot) at the two coordinates that in_two_dimensions() gives for the layer's
-    vectors, x and y, and the word next to its point (annotate or text). You may call
-    in_two_dimensions().
+    words: N different words. vectors: float32 (N, D), one row per word. Return two things. First an
+    nn.Embedding whose row i is vectors[i]. Training may change any row, but not the given tensor.
+    Second a matplotlib figure with a point for each word (scatter or plot), at the x and y that
+    in_two_dimensions() gives for the layer's vectors, and the word next to it (annotate or text).
     """
     raise NotImplementedError
 
 
-def embed_sentences(
-    corpus: list[str], sentences: list[str], embedding_dim: int, std: float
-) -> tuple[dict[str, int], nn.Embedding, Tensor]:
+def embed_sentences(corpus: list[str], sentences: list[str], embedding_dim: int, std: float):
     """Problem 2 (medium, 20 minutes). From text to one vector per sentence.
 
-    Words are separated by spaces; "The" and "the" are the same word, in lower case.
-    Return three things. First the vocabulary of `corpus` alone, {word: id}: "<pad>" is 0, "<unk>"
-    is 1, then all words, the most frequent first; of equally frequent ones, that which appears
-    first. Second an nn.Embedding with a row per entry, `embedding_dim` wide: the row of "<pad>" is
-    zeros and never gets a gradient, all other rows are drawn from a normal distribution with mean
-    0 and standard deviation `std`. Third a float32 tensor of shape (B, embedding_dim): for each of
-    the `sentences` the mean of its words' vectors, looked up in that embedding as one padded
-    batch. Padding must not count, unknown words do. Training must reach the embedding.
+    Words are separated by spaces; "The" and "the" are the same word, in lower case. Return three
+    things. First the vocabulary of `corpus` alone, {word: id}: "<pad>" is 0, "<unk>" is 1, then all
+    words, the most frequent first; of equally frequent ones, that which appears first. Second an
+    nn.Embedding with a row per entry, `embedding_dim` wide: the row of "<pad>" is zeros and never
+    gets a gradient, all others, that of "<unk>" too, are drawn from a normal distribution with mean
+    0 and standard deviation `std`. Third a float32 tensor (B, embedding_dim): for each of the
+    `sentences` the mean of its words' vectors, looked up in that embedding as one padded batch.
+    Padding must not count, unknown words do. Training must reach the embedding.
     """
     raise NotImplementedError
 
 
-def compare_memory(
-    ids: Tensor, num_embeddings: int, embedding_dim: int
-) -> tuple[tuple[int, int], tuple[int, int]]:
+def compare_memory(ids: Tensor, num_embeddings: int, embedding_dim: int):
     """Problem 3 (medium, 15 minutes). Compare the memory of one-hot vectors and embeddings.
 
     ids: int64 (B, L). Look them up in two ways, each with a table of `num_embeddings` rows,
     `embedding_dim` wide: as float32 one-hot vectors times a matrix, and in an nn.Embedding with
-    sparse=True. Run backward() from the sum of each result, then measure.
-    Return two pairs of whole numbers of bytes, first for one-hot, then for the embedding: what
-    goes in (the float32 one-hot vectors; the ids), and what the gradient of the table takes (of a
-    sparse one after coalesce(): its indices and its values).
+    sparse=True. Run backward() from the sum of each result. Then return two pairs of whole numbers
+    of bytes, first for one-hot, then for the embedding: what goes in (one-hot vectors; ids), and
+    what the gradient of the table takes (a sparse one: indices and values after coalesce()).
     """
     raise NotImplementedError
 
@@ -474,13 +388,11 @@ def main() -> None:
         words_become_ids()
         one_hot_times_a_matrix_is_a_look_up()
         which_rows_learn()
-        vocabulary, vectors = train_embeddings()
-        who_is_near_whom(vocabulary, vectors)
-        reuse_trained_vectors()
-        embedded, lengths = padding()
-        rnn = what_an_average_loses(embedded, lengths)
-        packing(embedded, lengths, rnn)
-        draw_neighbors(vocabulary, vectors)
+        vectors = train_embeddings()
+        who_is_near_whom(vectors)
+        order_of_the_words(*padding())
+        if DIMENSIONS > 1:  # a single one makes no map
+            draw_neighbors(vectors)
     report_practice(__file__)
 
 

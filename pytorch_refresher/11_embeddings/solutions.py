@@ -29,9 +29,7 @@ def embedding_map(words: list[str], vectors: Tensor):
     return embedding, figure
 
 
-def embed_sentences(
-    corpus: list[str], sentences: list[str], embedding_dim: int, std: float
-) -> tuple[dict[str, int], nn.Embedding, Tensor]:
+def embed_sentences(corpus: list[str], sentences: list[str], embedding_dim: int, std: float):
     # A Counter keeps the order of first appearance, and most_common() keeps it among equals.
     counts = Counter(word for sentence in corpus for word in sentence.lower().split())
     vocabulary = {"<pad>": 0, "<unk>": 1}
@@ -54,9 +52,7 @@ def embed_sentences(
     return vocabulary, embedding, vectors.sum(dim=1) / lengths[:, None]
 
 
-def compare_memory(
-    ids: Tensor, num_embeddings: int, embedding_dim: int
-) -> tuple[tuple[int, int], tuple[int, int]]:
+def compare_memory(ids: Tensor, num_embeddings: int, embedding_dim: int):
     # F.one_hot gives int64. A product needs float32, which is also only half as large.
     one_hot = F.one_hot(ids, num_embeddings).float()  # (B, L, num_embeddings)
     table = torch.randn(num_embeddings, embedding_dim, requires_grad=True)

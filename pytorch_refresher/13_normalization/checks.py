@@ -38,19 +38,37 @@ def check_normalization_axes(answer) -> None:
             "GroupNorm": (nn.GroupNorm(D // 3, D), group),
         }
         for names in (["BatchNorm", "LayerNorm"], ["LayerNorm"], list(layers)[::-1]):
-            given = x.clone()
-            figure = answer({name: layers[name][0] for name in names}, given, sample, feature)
-            plt.close("all")
+            given, asked = x.clone(), {name: layers[name][0] for name in names}
+            before = copy.deepcopy(asked)
+            try:
+                figure = answer(dict(asked), given, sample, feature)
+            finally:  # an answer that stops with an error leaves its figure open
+                plt.close("all")
             expect_type(figure, Figure, "what you return")
             expect(torch.equal(given, x), "x changed: work on a copy")
+            expect(not given.requires_grad, "x now requires a gradient: ask a copy of x for it")
+            for name, layer in asked.items():
+                expect_unchanged(layer, before[name], name)
             panels = [axes for axes in figure.axes if axes.images]  # a color bar has no image
             titles = [axes.get_title() for axes in panels]
             expect(titles == names, f"the titles of the panels are {titles}, expected {names}")
             for axes, name in zip(panels, names, strict=True):
-                layer, expected = layers[name]
-                mode = name != "BatchNorm, evaluation"
-                expect(layer.training == mode, f"{name} comes back in another mode than it had")
-                compare_table(axes.images[0].get_array(), name, expected, row, column)
+                compare_table(axes.images[0].get_array(), name, layers[name][1], row, column)
+
+
+def expect_unchanged(layer: nn.Module, before: nn.Module, name: str) -> None:
+    """Whether a layer, and all that is inside it, is as it was."""
+    state = before.state_dict()
+    expect(
+        all(torch.equal(now, state[key]) for key, now in layer.state_dict().items()),
+        f"{name}: its running statistics have moved: work on a copy",
+    )
+    modes = [[each.training for each in model.modules()] for model in (layer, before)]
+    expect(
+        modes[0] == modes[1],
+        f"{name}: it comes back in another mode than it had, or something inside it does: work on "
+        "a copy",
+    )
 
 
 def compare_table(shown, name: str, expected: Tensor, row: Tensor, column: Tensor) -> None:
@@ -73,24 +91,19 @@ def check_train_eval_difference(answer) -> None:
         x = torch.randn(16, 6) * 2 + 5
         x[3] += far
         model = nn.Sequential(nn.Linear(6, 5), used_batch_norm(5), nn.ReLU(), nn.LayerNorm(5))
+        frozen = copy.deepcopy(model)
+        frozen[1].eval()
         for name, layer in {
             "a fresh nn.BatchNorm1d": nn.BatchNorm1d(6),
             "an nn.BatchNorm1d that has seen data": used_batch_norm(6).eval(),
             "nn.LayerNorm": nn.LayerNorm(6),
             "nn.RMSNorm": nn.RMSNorm(6).eval(),
             "a model with both": model,
+            "a model in training with a BatchNorm in evaluation": frozen,
         }.items():
             before, given = copy.deepcopy(layer), x.clone()
             result = answer(layer, given)
-            state, modes = before.state_dict(), [each.training for each in before.modules()]
-            expect(
-                all(torch.equal(now, state[key]) for key, now in layer.state_dict().items()),
-                f"{name}: its running statistics have moved: work on a copy",
-            )
-            expect(
-                [each.training for each in layer.modules()] == modes,
-                f"{name}: it comes back in another mode than it had: work on a copy",
-            )
+            expect_unchanged(layer, before, name)
             expect(torch.equal(given, x), "x changed: work on a copy")
             compare_difference(name, before, x, one_number(result, name))
 
@@ -145,9 +158,8 @@ def check_error_by_batch_size(answer) -> None:
 
 
 def one_number(result: object, what: str) -> float:
-    """`result` as a float. A tensor with one number will do, too."""
     single = isinstance(result, Tensor) and result.numel() == 1
-    number = result.item() if single else result
-    expect_type(number, float, f"{what}: what you return")
-    expect(math.isfinite(number), f"{what}: you return {number}: was there a 0/0?")
-    return float(number)
+    expect(not single, f"{what}: what you return is a tensor, expected a float: item() gives it")
+    expect_type(result, float, f"{what}: what you return")
+    expect(math.isfinite(result), f"{what}: you return {result}: was there a 0/0?")
+    return float(result)

@@ -1,8 +1,8 @@
 """Lesson 13: Normalization
 
 Give lesson 10's network eight hidden layers instead of one, and train it with SGD. It doesn't get
-better, it learns nothing: nine answers in ten are wrong, as with blind guessing. There is no bug.
-The image is lost on its way through the layers, and this lesson brings it back.
+better. For a long time it learns nothing: nine answers in ten are wrong, as with blind guessing.
+There is no bug. The image is lost on its way through the layers, and this lesson brings it back.
 
     python lesson.py             run the lesson, then mark your practice answers
     python lesson.py --practice  only mark your practice answers
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 SEED = 0
 HIDDEN, WIDTH = 8, 64  # hidden layers, and the units of each
-# Letters in shapes: B samples in a batch, L positions of a sequence, D features of a sample or token.
+# Letters in shapes: B samples in a batch, L positions of a sequence, D features of each.
 # Where we say B and D, the documentation of BatchNorm says N and C.
 
 
@@ -68,8 +68,9 @@ def columns_or_rows() -> None:
     section("Columns or rows?")
 
     # Three people rate three dishes. Ann is strict, Cleo is generous.
-    people, dishes = ("Ann", "Ben", "Cleo"), ("soup", "curry", "cake")
-    ratings = torch.tensor([[1.0, 2.0, 3.0], [4.0, 6.0, 8.0], [7.0, 8.0, 9.0]])  # (B, D)
+    dishes = ("soup", "curry", "cake")
+    people = {"Ann": [1.0, 2.0, 3.0], "Ben": [4.0, 6.0, 8.0], "Cleo": [7.0, 8.0, 9.0]}
+    ratings = torch.tensor(list(people.values()))  # (B, D)
 
     # BatchNorm goes down a column: how does this rating compare with the others of that dish?
     # LayerNorm goes along a row: what does this person like more than the rest, and what less?
@@ -81,8 +82,8 @@ def columns_or_rows() -> None:
     print("       the ratings            each column normalized  each row normalized")
 
     # Ben goes home. Ann's ratings are what they were, but look what happens to her numbers.
-    print(f"Ann without Ben, by column: {normalize(ratings[[0, 2]], dim=0)[0]}")
-    print(f"Ann without Ben, by row:    {normalize(ratings[[0, 2]], dim=1)[0]}")
+    print(f"Ann without Ben, by column: {normalize(ratings[::2], dim=0)[0]}")
+    print(f"Ann without Ben, by row:    {normalize(ratings[::2], dim=1)[0]}")
 
 
 def batch_norm() -> None:
@@ -123,14 +124,14 @@ def training_and_evaluation() -> None:
     for _ in range(3):
         x = torch.randn(4, 2) * 5 + 10  # (B, D), drawn with mean 10 and variance 25
         bn(x)
-        mean = (1 - bn.momentum) * mean + bn.momentum * x.mean(dim=0)
+        part = 1 / bn.num_batches_tracked if bn.momentum is None else bn.momentum
+        mean = (1 - part) * mean + part * x.mean(dim=0)
         # Here the variance is divided by n - 1: it's an estimate for images yet to come.
-        variance = (1 - bn.momentum) * variance + bn.momentum * x.var(dim=0, correction=1)
+        variance = (1 - part) * variance + part * x.var(dim=0, correction=1)
     print(f"{torch.allclose(bn.running_mean, mean, atol=1e-5) = }, with {bn.momentum = }")
     print(f"{torch.allclose(bn.running_var, variance, atol=1e-4) = }")
-    # Three batches aren't enough to get from 0 to 10. A few hundred are.
     print(f"  3 batches: {bn.running_mean = }, {bn.running_var = }")
-    for _ in range(200):
+    for _ in range(200):  # three batches aren't enough to get from 0 to 10
         bn(torch.randn(64, 2) * 5 + 10)
     print(f"203 batches: {bn.running_mean = }, {bn.running_var = }")
 
@@ -195,8 +196,7 @@ def where_the_batch_gets_in_the_way() -> None:
         print(f"{name}: more padding moves tokens by up to {padding:.2f}, ", end="")
         print(f"another last token moves token 0 by up to {future:.2f}")
 
-    # The second number is a leak: a model that must predict the last token could read it off token 0.
-
+    # The second number is a leak: a model that predicts the last token could read it off token 0.
     # Positions differ, too. In a sum that grows along the sequence, late ones are large. With one
     # mean and variance for all positions, they stay large. LayerNorm has one of each per token.
     states = torch.randn(256, 8, D).cumsum(dim=1)  # (B, L, D)
@@ -206,8 +206,8 @@ def where_the_batch_gets_in_the_way() -> None:
         print(f"{name:<18}" + "".join(f"{std:>6.2f}" for std in stds))
 
 
-# An experiment. A single run may be luck, so five networks train side by side, each with weights and
-# batches of its own. A row of a batch holds the features of network 0, then those of network 1, ...
+# A single run may be luck, so five networks train side by side, each with weights and batches of
+# its own. A row of a batch holds the features of network 0, then those of network 1, and so on.
 NETWORKS, STEPS, BATCH = 5, 40, 32
 
 
@@ -227,7 +227,8 @@ class Linears(nn.Module):
 
 
 # What follows each Linears. BatchNorm treats each feature alone, whichever network it belongs to. A
-# LayerNorm for each network's share of a row is what PyTorch calls a GroupNorm.
+# LayerNorm for each network's share of a row is what PyTorch calls a GroupNorm. (A kind that you
+# add has to split the row like this, too: nn.RMSNorm would mix the networks. Its rate is 0.01.)
 NORMS = {
     "none": nn.Identity,
     "BatchNorm": nn.BatchNorm1d,
@@ -297,8 +298,7 @@ def does_it_help(train_data, other_data, settings=SETTINGS) -> None:
     for name, (gain, optimizer, rates) in settings.items():
         row = name.ljust(31)
         for kind, norm in NORMS.items():
-            how = norm, gain, optimizer, rates.get(kind, 0.01)  # 0.01 for a kind that you add
-            found = train(*how, train_data, other_data)
+            found = train(norm, gain, optimizer, rates.get(kind, 0.01), train_data, other_data)
             row += f"{found.mean():.0%} ({found.min():.0%} to {found.max():.0%})".ljust(19)
         print(row.rstrip())
 
@@ -349,10 +349,10 @@ def normalization_axes(layers: dict[str, nn.Module], x: Tensor, sample: int, fea
     """Problem 1 (medium, 20 minutes). Visualize what normalization layers normalize over.
 
     layers: by name, say {"BatchNorm": nn.BatchNorm1d(6), "LayerNorm": nn.LayerNorm(6)}, and maybe
-    others, each in the mode that it is to stay in. x: (B, D). Don't look up what a layer does, find
-    out: on which inputs does its output at [sample, feature] depend? Autograd knows. Return a
-    matplotlib figure with one panel per layer, titled with its name: a table of the shape of x,
-    drawn with imshow, that is 1 where that output depends on the input, and 0 elsewhere.
+    others. x: (B, D). Don't look up what a layer does, find out: on which inputs does its output at
+    [sample, feature] depend, in the mode that it is in? Autograd knows. Work on copies, so that x
+    and the layers stay as they are. Return a matplotlib figure with a panel per layer, titled with
+    its name: a table of the shape of x, drawn with imshow, 1 where it depends on the input, else 0.
     """
     raise NotImplementedError
 
@@ -362,7 +362,7 @@ def train_eval_difference(layer: nn.Module, x: Tensor) -> float:
 
     layer: nn.BatchNorm1d(D), nn.LayerNorm(D), or a model with some inside; x: (B, D). Return the
     largest absolute difference, a float, between its outputs in training and in evaluation mode,
-    the latter with the statistics that it came with. It keeps them, and its mode: copy.deepcopy.
+    the latter with the statistics that it came with. Leave the layer as it is: copy.deepcopy.
     """
     raise NotImplementedError
 

@@ -11,8 +11,9 @@ def normalization_axes(layers: dict[str, nn.Module], x: Tensor, sample: int, fea
 
     figure, panels = plt.subplots(ncols=len(layers), squeeze=False, layout="constrained")
     for axes, (name, layer) in zip(panels.flat, layers.items(), strict=True):
-        # A copy that requires a gradient: the caller's x stays as it is.
-        inputs = x.clone().requires_grad_()
+        # Copies: asking x for a gradient would change it, and a pass in training mode moves the
+        # running statistics of a BatchNorm.
+        inputs, layer = x.clone().requires_grad_(), copy.deepcopy(layer)
         # One number of the output. Its gradient is 0 for every input that it does not depend on:
         # those of the other features in BatchNorm, those of the other samples in LayerNorm.
         layer(inputs)[sample, feature].backward()

@@ -18,6 +18,7 @@ from torch import Tensor
 from .solutions import entropy_with_and_without_scaling
 
 READY_MADE = ("softmax", "log_softmax", "softmin", "scaled_dot_product_attention")
+CUT_OFF = "no gradient comes through: a detach(), an item() or NumPy cuts"
 
 
 def check_attention_from_scratch(answer) -> None:
@@ -29,13 +30,21 @@ def check_attention_from_scratch(answer) -> None:
         mask[..., 0] = True
         for given in (None, mask, mask.int(), mask[(0,) * len(front)], mask.float()):
             _check_attention(answer, (Q, K, V), given)
-    large = [30 * torch.randn(2, 4, 64) for _ in range(3)]  # scores of up to a few thousands
-    output, _ = answer(*large)
+    Q, K, V = large = [30 * torch.randn(2, 4, 64) for _ in range(3)]  # scores of a few thousands
     expect(
-        bool(output.isfinite().all()),
-        "with large scores the output is not finite: exp overflows. Subtract the largest score first",
+        bool(answer(*large)[0].isfinite().all()),
+        "with large scores the output is not finite: exp overflows, or a row is 0/0. Subtract the "
+        "largest score of each row first",
     )
     _check_attention(answer, large, None)
+    scores = Q @ K.mT
+    mask = scores < scores.amax(dim=-1, keepdim=True)  # forbids the largest of each row
+    expect(
+        bool(answer(*large, mask)[0].isfinite().all()),
+        "with large scores and a mask the output is not finite: mask the scores first, then "
+        "subtract the largest that is left of each row",
+    )
+    _check_attention(answer, large, mask)
 
 
 def _check_attention(answer, inputs: list[Tensor], mask: Tensor | None) -> None:
@@ -71,8 +80,7 @@ def _check_attention(answer, inputs: list[Tensor], mask: Tensor | None) -> None:
     expect_close(output, expected @ V, f"{kind}, the output")
     expect(
         output.requires_grad and weights.requires_grad,
-        "no gradient comes through: a detach(), an item() or NumPy cuts the output off from Q, K "
-        "and V",
+        f"{CUT_OFF} a result off from Q, K and V",
     )
     expect(mask is None or torch.equal(given, mask), "the caller's mask changed")
     expect(all(map(torch.equal, (Q, K, V), inputs)), "Q, K or V changed: make new tensors")
@@ -81,7 +89,7 @@ def _check_attention(answer, inputs: list[Tensor], mask: Tensor | None) -> None:
 def check_causal_self_attention(answer) -> None:
     for shape in ((2, 5, 8), (1, 1, 4), (2, 3, 7, 2), (3, 6, 6)):
         x = torch.randn(shape)
-        output = answer(x.clone())
+        output = answer(x.clone().requires_grad_())
         expect_type(output, Tensor, "the output")
         expect(
             output.shape == shape,
@@ -102,7 +110,17 @@ def check_causal_self_attention(answer) -> None:
             torch.allclose(output[..., 0, :], x[..., 0, :], atol=1e-5),
             "position 0 can look at nothing but itself, so its output must be the first row of x",
         )
-        expect_close(output, F.scaled_dot_product_attention(x, x, x, is_causal=True), "the output")
+        expected, unscaled, by_d_k = (
+            F.scaled_dot_product_attention(x, x, x, is_causal=True, scale=scale)
+            for scale in (None, 1.0, 1 / shape[-1])
+        )
+        mistakes = {
+            "the scores aren't scaled: divide them by sqrt(d_k)": unscaled,
+            "the scores are divided by d_k, not by its square root": by_d_k,
+        }
+        reject(output, expected, mistakes)
+        expect_close(output, expected, "the output")
+        expect(output.requires_grad, f"{CUT_OFF} the output off from x")
 
 
 def check_entropy_with_and_without_scaling(answer) -> None:

@@ -34,13 +34,18 @@ def first_two_features(words, vectors):
     return nn.Embedding.from_pretrained(vectors.clone(), freeze=False), draw(words, vectors[:, :2])
 
 
+def first_row_as_padding(words, vectors):
+    layer = nn.Embedding.from_pretrained(vectors.clone(), freeze=False, padding_idx=0)
+    return layer, draw(words, project(vectors))
+
+
 def words_in_another_order(words, vectors):
     layer = nn.Embedding.from_pretrained(vectors.clone(), freeze=False)
     return layer, draw(words[::-1], project(vectors))
 
 
 def pipeline(
-    corpus, sentences, D, std, *, clean=str.lower, zero=True, padding_idx=0, mean=None, rank=True
+    corpus, sentences, D, std, *, clean=str.lower, zero=1, padding_idx=0, mean=None, rank=True
 ):
     words = [word for sentence in corpus for word in clean(sentence).split()]
     ordered = list(dict.fromkeys(words))
@@ -49,8 +54,7 @@ def pipeline(
     vocabulary = {word: i for i, word in enumerate(["<pad>", "<unk>", *ordered])}
     embedding = nn.Embedding(len(vocabulary), D, padding_idx=padding_idx)
     nn.init.normal_(embedding.weight, std=std)
-    if zero:
-        embedding.weight.data[0] = 0
+    embedding.weight.data[:zero] = 0
     ids = [torch.tensor([vocabulary.get(w, 1) for w in clean(s).split()]) for s in sentences]
     padded = nn.utils.rnn.pad_sequence(ids, batch_first=True)
     lengths = torch.tensor([len(each) for each in ids])[:, None]
@@ -59,7 +63,19 @@ def pipeline(
 
 
 def init_after_padding_idx(*inputs):
-    return pipeline(*inputs, zero=False)
+    return pipeline(*inputs, zero=0)
+
+
+def unknown_as_zeros(*inputs):
+    return pipeline(*inputs, zero=2)
+
+
+def uniform_of_the_same_spread(corpus, sentences, D, std):
+    vocabulary, embedding, _ = pipeline(corpus, sentences, D, std)
+    nn.init.uniform_(embedding.weight, -std * 3**0.5, std * 3**0.5)
+    embedding.weight.data[0] = 0
+    ids = [[vocabulary.get(w, 1) for w in each.lower().split()] for each in sentences]
+    return vocabulary, embedding, torch.stack([embedding.weight[row].mean(dim=0) for row in ids])
 
 
 def no_padding_idx(*inputs):
@@ -132,6 +148,13 @@ def returning_the_axes(words, vectors):
     return layer, draw(words, project(layer.weight.detach())).axes[0]
 
 
+def with_a_color_bar(words, vectors):
+    layer = nn.Embedding.from_pretrained(vectors.clone(), freeze=False)
+    figure = draw(words, project(vectors))
+    figure.colorbar(figure.axes[0].collections[0])
+    return layer, figure
+
+
 def with_a_mask(*inputs):
     def mean(vectors, padded):
         mask = (padded != 0).unsqueeze(-1)
@@ -174,10 +197,13 @@ MISTAKES = {
         (frozen_layer, "can't change the layer"),
         (shares_the_callers_tensor, "give the layer a copy"),
         (first_two_features, "first two features"),
+        (first_row_as_padding, "leave padding_idx out"),
         (words_in_another_order, "the words are mixed up"),
     ],
     "embed_sentences": [
         (init_after_padding_idx, "nn.init overwrites"),
+        (unknown_as_zeros, "<unk> is drawn"),
+        (uniform_of_the_same_spread, "from a normal distribution"),
         (no_padding_idx, "gets a gradient"),
         (padding_counts, "not by the padded length"),
         (unknown_left_out, "unknown words are left out"),
@@ -193,7 +219,7 @@ MISTAKES = {
 }
 
 ALSO_RIGHT = {
-    "embedding_map": [with_plot_and_parameters, returning_the_axes],
+    "embedding_map": [with_plot_and_parameters, returning_the_axes, with_a_color_bar],
     "embed_sentences": [with_a_mask, with_loops_and_one_hot],
     "compare_memory": [computed, with_numpy],
 }

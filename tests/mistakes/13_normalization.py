@@ -30,7 +30,7 @@ def column_for_batch_norm_row_for_the_rest(layers, x, sample, feature):
 
 def dependence(layers, x, pick):
     tables = {}
-    for name, layer in layers.items():
+    for name, layer in copy.deepcopy(layers).items():
         inputs = x.clone().requires_grad_()
         pick(layer(inputs)).backward()
         tables[name] = (inputs.grad != 0).tolist()
@@ -53,9 +53,27 @@ def all_in_training_mode(layers, x, sample, feature):
     return draw(dependence(layers, x, lambda y: y[sample, feature]))
 
 
-def by_nudging(layers, x, sample, feature):
+def on_the_original_layers(layers, x, sample, feature):
     tables = {}
     for name, layer in layers.items():
+        inputs = x.clone().requires_grad_()
+        layer(inputs)[sample, feature].backward()
+        tables[name] = (inputs.grad != 0).tolist()
+    return draw(tables)
+
+
+def on_the_original_x(layers, x, sample, feature):
+    x.requires_grad_()
+    tables = {}
+    for name, layer in copy.deepcopy(layers).items():
+        gradient = torch.autograd.grad(layer(x)[sample, feature], x)[0]
+        tables[name] = (gradient != 0).tolist()
+    return draw(tables)
+
+
+def by_nudging(layers, x, sample, feature):
+    tables = {}
+    for name, layer in copy.deepcopy(layers).items():
         before = layer(x)[sample, feature].item()
         tables[name] = [[0] * x.size(1) for _ in range(len(x))]
         for b in range(len(x)):
@@ -71,7 +89,7 @@ def with_a_jacobian(layers, x, sample, feature):
     from matplotlib.figure import Figure
 
     figure = Figure()
-    for number, (name, layer) in enumerate(layers.items(), start=1):
+    for number, (name, layer) in enumerate(copy.deepcopy(layers).items(), start=1):
         axes = figure.add_subplot(1, len(layers), number, title=name)
         jacobian = torch.autograd.functional.jacobian(layer, x)[sample, feature]
         figure.colorbar(axes.imshow(jacobian.bool().numpy()), ax=axes)
@@ -89,6 +107,20 @@ def no_copy(layer, x):
     return (layer.train()(x) - evaluation).abs().max().item()
 
 
+def mode_of_the_whole_put_back(layer, x):
+    mode, state = layer.training, copy.deepcopy(layer.state_dict())
+    evaluation = layer.eval()(x)
+    difference = layer.train()(x) - evaluation
+    layer.load_state_dict(state)
+    layer.train(mode)
+    return difference.abs().max().item()
+
+
+def without_item(layer, x):
+    one, two = copy.deepcopy(layer).train(), copy.deepcopy(layer).eval()
+    return (one(x) - two(x)).abs().max()
+
+
 def without_abs(layer, x):
     layer = copy.deepcopy(layer)
     evaluation = layer.eval()(x)
@@ -97,7 +129,7 @@ def without_abs(layer, x):
 
 def two_copies(layer, x):
     one, two = copy.deepcopy(layer).train(), copy.deepcopy(layer).eval()
-    return F.l1_loss(one(x), two(x), reduction="none").max()
+    return F.l1_loss(one(x), two(x), reduction="none").max().item()
 
 
 def state_put_back(layer, x):
@@ -138,7 +170,7 @@ def without_statistics(x, batch_sizes):
     for size in batch_sizes:
         try:
             parts = [bn(x[start : start + size]) for start in range(0, len(x), size)]
-            found[size] = F.mse_loss(torch.cat(parts), bn(x)) ** 0.5
+            found[size] = F.mse_loss(torch.cat(parts), bn(x)).item() ** 0.5
         except ValueError:
             found[size] = None
     return found
@@ -162,10 +194,14 @@ MISTAKES = {
         (of_the_sum, "everything is 1"),
         (transposed, "is transposed"),
         (all_in_training_mode, "another mode than it had"),
+        (on_the_original_layers, "running statistics have moved"),
+        (on_the_original_x, "ask a copy of x"),
     ],
     "train_eval_difference": [
         (training_first, "has moved the statistics"),
         (no_copy, "work on a copy"),
+        (mode_of_the_whole_put_back, "something inside it does"),
+        (without_item, "item() gives it"),
         (without_abs, "take abs first"),
     ],
     "error_by_batch_size": [

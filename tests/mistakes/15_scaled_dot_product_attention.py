@@ -22,6 +22,20 @@ def exp_overflows(Q, K, V, mask=None):
     return weights @ V, weights
 
 
+def one_maximum_for_all_rows(Q, K, V, mask=None):
+    scores = masked(Q, K, mask, Q.size(-1) ** 0.5)
+    weights = own_softmax(scores - scores.max(), shift=False)
+    return weights @ V, weights
+
+
+def maximum_before_the_mask(Q, K, V, mask=None):
+    scores = masked(Q, K, None, Q.size(-1) ** 0.5)
+    powers = (scores - scores.amax(dim=-1, keepdim=True)).exp()
+    powers = powers if mask is None else powers * (mask != 0)
+    weights = powers / powers.sum(dim=-1, keepdim=True)
+    return weights @ V, weights
+
+
 def not_scaled(Q, K, V, mask=None):
     weights = own_softmax(masked(Q, K, mask, 1))
     return weights @ V, weights
@@ -56,6 +70,14 @@ def itself_forbidden(x):
 def one_step_too_far(x):
     mask = torch.ones(x.size(-2), x.size(-2), dtype=torch.bool).tril(1)
     return F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+
+
+def causal_but_not_scaled(x):
+    return F.scaled_dot_product_attention(x, x, x, is_causal=True, scale=1.0)
+
+
+def causal_but_detached(x):
+    return of_pytorch(x.detach())
 
 
 def both(Q, K, measure):
@@ -123,6 +145,8 @@ def with_a_distribution(Q, K):
 MISTAKES = {
     "attention_from_scratch": [
         (exp_overflows, "exp overflows"),
+        (one_maximum_for_all_rows, "the largest score of each row"),
+        (maximum_before_the_mask, "mask the scores first"),
         (not_scaled, "unscaled scores"),
         (mask_after_the_softmax, "before the softmax"),
         (copied_from_the_lesson, "it calls softmax"),
@@ -132,6 +156,8 @@ MISTAKES = {
         (no_mask_at_all, "looks into the future"),
         (itself_forbidden, "its own position too"),
         (one_step_too_far, "looks into the future"),
+        (causal_but_not_scaled, "aren't scaled"),
+        (causal_but_detached, "no gradient comes through"),
     ],
     "entropy_with_and_without_scaling": [
         (logarithm_of_zero, "log(0)?"),
