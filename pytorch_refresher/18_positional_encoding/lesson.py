@@ -136,10 +136,8 @@ def what_it_knows_about_distance() -> None:
 
 
 def rotate(x: Tensor) -> Tensor:
-    """Turn each pair of features of x, (..., L, d_k), by an angle that grows with the position."""
+    """Turn pairs of features of x, (..., L, d_k), by angles that grow with the position. Even d_k."""
     L, d_k = x.shape[-2:]
-    if d_k % 2:
-        raise ValueError(f"RoPE turns pairs of features, so a head can't have {d_k}")
     position = torch.arange(L, device=x.device).unsqueeze(1)  # (L, 1)
     angle = position * BASE ** (-torch.arange(0, d_k, 2, device=x.device) / d_k)  # (L, d_k / 2)
     # Feature i is paired with feature i + d_k / 2. Any pairs will do, if queries and keys agree.
