@@ -49,7 +49,8 @@ def run(
 ) -> Run:
     """Run a lesson.py from `folder`, with no terminal, no screen and no network.
 
-    With `warm_start`, its process has PyTorch imported already, where the system can do that.
+    With `warm_start`, its process has PyTorch imported already, where the system can do that, and
+    every warning is an error; options of Python's count only where it can't.
     """
     folder.mkdir(parents=True, exist_ok=True)
     nowhere = "http://127.0.0.1:9"  # the discard port: nothing listens
@@ -109,6 +110,7 @@ def whole_run(shared):
                     "figures",
                     folder=folder,
                     options=("-W", "error"),
+                    warm_start=True,
                     PYTORCH_REFRESHER_DATA=str(shared / "data"),
                 )
                 kept.write_text(json.dumps([done.status, done.output, done.errors]))

@@ -217,7 +217,6 @@ def verdicts(folder: Path, answers: str, seconds: float = 60):
         ("import os; os._exit(0)", "ended", "it ends Python with status 0"),
         ("import os; os.abort()", "ended", "it crashes Python"),
         ("while True: pass", "time", "it takes longer than 5 seconds"),
-        ("import time; time.sleep(600)", "time", "it takes longer than 5 seconds"),
         ("while True: print('noise' * 1000)", "output", "it prints more than 1 MB"),
         ("import os; os.write(1, b'{}' * 9); return 3", "wrong", "return 4 things"),
         ("import os; os.closerange(0, 99)", "ended", "it "),

@@ -1,9 +1,13 @@
-"""Runs a lesson in a process that has imported PyTorch already: that saves some seconds each time."""
+"""Runs a lesson in a process that has imported PyTorch already: that saves some seconds each time.
+
+In these processes, every warning is an error, as with `python -W error`.
+"""
 
 import multiprocessing
 import os
 import runpy
 import sys
+import warnings
 from pathlib import Path
 
 _processes = None
@@ -40,6 +44,7 @@ def _as_main(file: Path, flags: tuple, folder: Path, environment: dict, streams:
     for number, stream in enumerate((sys.stdout, sys.stderr)):
         os.dup2(os.open(streams[number], os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream.fileno())
         stream.reconfigure(encoding="utf-8")
+    warnings.simplefilter("error")
     sys.argv = [str(file), *flags]
     sys.path.insert(0, str(file.parent))
     runpy.run_path(str(file), run_name="__main__")
