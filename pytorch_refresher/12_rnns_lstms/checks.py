@@ -3,6 +3,7 @@
 import copy
 import time
 
+from pytorch_refresher._common.drawn import cell_centers, heat_maps
 from pytorch_refresher._common.marking import (
     expect,
     expect_close,
@@ -67,19 +68,33 @@ def _check_the_way_of_the_state(model: nn.Module, ids: Tensor, V: int, H: int) -
     L = ids.size(1)
     logits, last = _run(model, ids, V, H)
     many = _run(model, torch.randint(V, (50, L)), V, H)[1]
-    between = many.abs().max() <= 1 and many.min() < 0
-    expect(bool(between), "the states don't lie between -1 and 1: tanh is missing")
+    expect(many.abs().max().item() <= 1, "the states don't lie between -1 and 1: tanh is missing")
+    expect(many.min().item() < 0, "no state is negative: tanh, not a sigmoid or a ReLU")
+    sums = logits.sum(dim=-1)
+    likely = torch.allclose(sums, torch.ones_like(sums), atol=1e-4)
+    expect(not likely, "these are probabilities: return the logits, without softmax")
     zeros = _run(model, ids, V, H, torch.zeros(len(ids), H))[0]
     expect(torch.allclose(zeros, logits, atol=1e-5), "without a state, it must start from zeros")
     some = _run(model, ids[:, :1], V, H, torch.ones(len(ids), H))[1]
     other = _run(model, ids[:, :1], V, H)[1]
     expect(not torch.allclose(some, other), "it ignores the state that is passed in")
+    start = torch.zeros(len(ids), H, requires_grad=True)
+    end_logits = _run(model, ids, V, H, start)[0][:, -1]
+    (gradient,) = torch.autograd.grad(end_logits.sum(), start, allow_unused=True)
+    expect(
+        gradient is not None and bool(gradient.any()),
+        "no gradient goes from the last logits back to the first state: is a state detached?",
+    )
     changed = ids.clone()
     changed[:, -1] = (ids[:, -1] + 1) % V
-    early = _run(model, changed, V, H)[0][:, :-1]
+    early, late = _run(model, changed, V, H)[0].split([L - 1, 1], dim=1)
     expect(
         torch.allclose(early, logits[:, :-1], atol=1e-5),
         "the logits change when only a later character does: it looks into the future",
+    )
+    expect(
+        not torch.allclose(late, logits[:, -1:], atol=1e-5),
+        "the last logits don't depend on the last character: make them from the state after it",
     )
     single = _run(model, ids[:1], V, H)[0]
     expect(
@@ -133,13 +148,14 @@ class Slow(nn.Linear):
 
 @torch.random.fork_rng(devices=[])
 def check_compare_training_speed(answer) -> None:
-    for lengths, D, H, C, steps in (((2, 6, 4), 3, 5, 4, 3), ((9, 1, 5, 9, 3), 6, 4, 3, 5)):
+    for lengths, D, H, C, steps in (((2, 6, 4), 3, 5, 4, 3), ((9, 1, 5, 9, 3), 6, 4, 3, 8)):
         sequences = [torch.randn(length, D) for length in lengths]
         classes = torch.randint(C, (len(lengths),))
         models, pauses = {}, {"RNN": 0.002, "LSTM": 0.006}
         for name, kind in (("RNN", nn.RNN), ("LSTM", nn.LSTM)):
             models[name] = (kind(D, H, batch_first=True), Slow(H, C))
             models[name][1].pause = pauses[name]
+            models[name][1].weight.data *= 8  # gradients that clipping would shorten
         originals = copy.deepcopy(models)
         given = [each.clone() for each in sequences], classes.clone()
         start = time.perf_counter()
@@ -151,6 +167,9 @@ def check_compare_training_speed(answer) -> None:
         for name, pair in results.items():
             parts[name] = expect_parts(pair, "the seconds", "the list of losses")
             _check_losses(name, parts[name][1], originals[name], sequences, classes, steps)
+            trained, untrained = models[name][0], originals[name][0]
+            same = torch.equal(trained.weight_hh_l0, untrained.weight_hh_l0)
+            expect(not same, f"the {name} that was passed in is still untrained: train no copy")
         same = all(map(torch.equal, (*given[0], given[1]), (*sequences, classes)))
         expect(same, "the sequences or the classes have changed")
         for name, (seconds, _) in parts.items():
@@ -180,19 +199,22 @@ def _check_losses(name: str, losses: object, original: tuple, sequences, classes
         "is trained without its head: the optimizer needs both their parameters": {"head": False},
         "is classified by its cell c: take h": {"cell": True},
         "was trained by another optimizer: take Adam": {"kind": torch.optim.SGD},
+        "was trained by AdamW: take Adam": {"kind": torch.optim.AdamW},
+        "was trained with clipping: leave it out": {"clip": True},
     }
     wrong = {
         f"the {name} {hint}": torch.tensor(_losses(original, sequences, classes, steps, **how))
         for hint, how in mistakes.items()
     }
     expected = torch.tensor(_losses(original, sequences, classes, steps))
-    reject(torch.tensor(losses), expected, wrong)
-    expect_close(torch.tensor(losses), expected, f"the tensor of losses of the {name}", rtol=1e-3)
+    actual = torch.tensor(losses, dtype=torch.float32)
+    reject(actual, expected, wrong)
+    expect_close(actual, expected, f"the tensor of losses of the {name}", rtol=1e-4)
 
 
 def _losses(
     original: tuple, sequences, classes, steps, *, read="own", step=True, zero=True, rate=0.01,
-    head=True, cell=False, kind=torch.optim.Adam,
+    head=True, cell=False, kind=torch.optim.Adam, clip=False,
 ) -> list[float]:  # fmt: skip
     """The losses of a training; its options are known mistakes."""
     network, layer = copy.deepcopy(original)
@@ -216,6 +238,8 @@ def _losses(
         if zero:
             network.zero_grad(), layer.zero_grad()
         loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_([*network.parameters(), *layer.parameters()], 1.0)
         if step:
             optimizer.step()
         losses.append(loss.item())
@@ -270,26 +294,17 @@ def _check_parts(lstm, x, gates, states, right_gates, right_states) -> None:
 
 
 def _check_figure(figure: object, states: Tensor, text: str) -> None:
-    figure = getattr(figure, "figure", figure)  # an Axes will do, too
-    expect(hasattr(figure, "axes"), f"the third part is a {type(figure).__name__}, not a figure")
-    maps = []
-    for axes in figure.axes:
-        meshes = [each for each in axes.collections if hasattr(each, "get_coordinates")]
-        is_bar = axes.get_label() == "<colorbar>"
-        maps += [] if is_bar else [(axes, each) for each in (*axes.images, *meshes)]
+    maps = heat_maps(figure)
     expect(len(maps) == 1, f"the figure has {len(maps)} heat maps, expected one")
-    axes, drawn = maps[0]
-    shown = torch.as_tensor(drawn.get_array().data.copy()).float()
-    shown = shown.view(-1, len(text)) if shown.dim() == 1 and shown.numel() % len(text) == 0 else shown  # fmt: skip
+    axes, image = maps[0]
+    shown = torch.tensor(image.get_array().tolist())
     hints = {"one row per unit, one column per position: this one is turned": states}
     reject(shown, states.T, hints)
     expect_close(shown, states.T, "what the heat map shows, the hidden states,")
-    figure.canvas.draw()
+    axes.figure.canvas.draw()
     labels = [each.get_text() for each in axes.get_xticklabels() if each.get_visible()]
     expect(labels == list(text), f"the x axis says {labels}, expected the characters of the text")
-    edges = torch.tensor(axes.transData.transform([(at, 0) for at in axes.get_xticks()]))[:, 0]
-    box = drawn.get_window_extent()
-    column = (edges - box.x0) / (box.x1 - box.x0) * len(text) - torch.arange(len(text))
-    expect(
-        bool(((column > 0) & (column < 1)).all()), "the characters aren't below their own columns"
-    )
+    columns = torch.tensor(cell_centers(image, "x"))
+    off = (torch.tensor(axes.get_xticks()) - columns).abs()
+    below = off.max().item() < (columns[1] - columns[0]).abs().item() / 2
+    expect(below, "the characters aren't below their own columns")

@@ -453,7 +453,7 @@ class CharacterRNN(nn.Module):
         raise NotImplementedError
 
     def forward(self, ids: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
+        """Read ids, going on from the state: the logits and the last state."""
 
 
 def compare_training_speed(

@@ -1,5 +1,7 @@
 """Answers to the problems of lesson 12: wrong ones with a piece of their hint, and right ones."""
 
+import copy
+import math
 import time
 
 import matplotlib.pyplot as plt
@@ -97,14 +99,45 @@ class Detached(OneProduct):
         return logits, state.detach()
 
 
+class Shifted(OneProduct):
+    """The logits at a position come from the state before it."""
+
+    def forward(self, ids, state=None):
+        state = self.start(ids) if state is None else state
+        logits = []
+        for t in range(ids.shape[1]):
+            logits.append(self.out(state))
+            state = self.step(self.table(ids[:, t]), state)
+        return torch.stack(logits, dim=1), state
+
+
+class Probabilities(OneProduct):
+    def forward(self, ids, state=None):
+        logits, state = super().forward(ids, state)
+        return logits.softmax(-1), state
+
+
+class DetachedInTheLoop(OneProduct):
+    def step(self, x, state):
+        return super().step(x, state.detach())
+
+
+class Sigmoid(OneProduct):
+    def step(self, x, state):
+        return self.both(torch.cat((x, state), dim=-1)).sigmoid()
+
+
 # compare_training_speed
 
 
-def training(models, batch, classes, steps, last=None, lr=0.01, zero=True, head_too=True):
+def training(
+    models, batch, classes, steps, last=None, lr=0.01, zero=True, head_too=True, clip=math.inf,
+    kind=torch.optim.Adam,
+):  # fmt: skip
     results = {}
     for name, (network, head) in models.items():
         parameters = list(network.parameters()) + (list(head.parameters()) if head_too else [])
-        optimizer, losses = torch.optim.Adam(parameters, lr=lr), []
+        optimizer, losses = kind(parameters, lr=lr), []
         start = time.perf_counter()
         for _ in range(steps):
             outputs, state = network(batch)
@@ -113,6 +146,7 @@ def training(models, batch, classes, steps, last=None, lr=0.01, zero=True, head_
             if zero:
                 optimizer.zero_grad()
             loss.backward()
+            nn.utils.clip_grad_norm_(parameters, clip)
             optimizer.step()
             losses.append(loss.item())
         results[name] = (time.perf_counter() - start, losses)
@@ -147,6 +181,18 @@ def no_zero_grad(models, sequences, classes, steps):
 
 def head_forgotten(models, sequences, classes, steps):
     return training(models, packed(sequences), classes, steps, head_too=False)
+
+
+def clipped(models, sequences, classes, steps):
+    return training(models, packed(sequences), classes, steps, clip=1.0)
+
+
+def with_weight_decay(models, sequences, classes, steps):
+    return training(models, packed(sequences), classes, steps, kind=torch.optim.AdamW)
+
+
+def copies(models, sequences, classes, steps):
+    return training(copy.deepcopy(models), packed(sequences), classes, steps)
 
 
 def one_clock_for_both(models, sequences, classes, steps):
@@ -263,6 +309,10 @@ MISTAKES = {
         (ForgetsAtEveryStep, "ignores the state"),
         (LastLogitsOnly, "the logits: shape"),
         (Detached, "no gradient comes through"),
+        (Shifted, "make them from the state after it"),
+        (Probabilities, "these are probabilities"),
+        (DetachedInTheLoop, "is a state detached"),
+        (Sigmoid, "not a sigmoid"),
     ],
     "compare_training_speed": [
         (reads_padding, "reads padding"),
@@ -271,6 +321,9 @@ MISTAKES = {
         (no_zero_grad, "old gradients"),
         (head_forgotten, "without its head"),
         (one_clock_for_both, "start the clock again"),
+        (clipped, "with clipping"),
+        (with_weight_decay, "by AdamW"),
+        (copies, "train no copy"),
     ],
     "gates_and_states": [
         (input_gates, "these are the input gates"),
