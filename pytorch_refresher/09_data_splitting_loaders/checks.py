@@ -93,12 +93,20 @@ def _expect_fractions(lists: list[list[int]], labels: Tensor, fractions: tuple) 
 
 
 def _expect_luck(splits: list[list[list[int]]], labels: Tensor) -> None:
-    """Under some of many seeds, each image is elsewhere, unless its class has no others."""
+    """Under some of many seeds, each image is elsewhere, unless its class has no others.
+
+    And not always next to the one that comes before it, as when a class is only rotated.
+    """
     expect(
         any(sorted(split[0]) != sorted(splits[0][0]) for split in splits),
         "another seed gives the same split: let `generator` draw which image goes where",
     )
     kinds, counts = labels.unique(return_counts=True)
+    # Going round the largest class, how often do you enter its training set or leave it?
+    members = (labels == kinds[counts.argmax()]).nonzero().flatten()
+    masks = [torch.isin(members, torch.tensor(split[0])) for split in splits]
+    rotated = all((mask != mask.roll(1)).sum() <= 2 for mask in masks)
+    expect(not rotated, "a class is cut at a random place, but keeps its order: shuffle it")
     alone = {kind for kind, count in zip(kinds.tolist(), counts, strict=True) if count == 1}
     for place, name in enumerate(NAMES):
         always = set.intersection(*(set(split[place]) for split in splits))

@@ -137,7 +137,8 @@ def check_compare_depths(answer) -> None:
 
 STOPPING = [
     # losses in the order of the epochs, patience, epochs to run, the best one
-    ([5.0, 4.0, 3.0, 3.5, 3.2, 1.0, 0.5], 2, 5, 3),
+    ([5e5, 4e5, 3e5, 3.5e5, 3.2e5, 1.0, 0.5], 2, 5, 3),
+    ([1.0, 0.99999, 0.99998, 0.99999, 0.1], 2, 5, 5),  # an improvement may be a small one
     ([50.0, 60.0, 40.0, 50.0, 30.0, 40.0, 50.0, 20.0], 2, 7, 5),
     ([5.0, 4.5, 4.8, 4.7, 4.9, 0.1], 3, 5, 2),
     ([3.0, 3.0, 3.0, 0.5], 2, 3, 1),

@@ -42,7 +42,9 @@ def expect_type(actual: object, kind: type, what: str = "the result") -> None:
     wanted = {int: numbers.Integral, float: numbers.Real}.get(kind, kind)
     right = isinstance(actual, wanted) and not (isinstance(actual, bool) and kind is not bool)
     article = "an" if kind.__name__[0].lower() in "aeiou" else "a"
-    expect(right, f"{what} is {_a(actual)}, expected {article} {kind.__name__}")
+    in_a_tensor = kind in (int, float) and isinstance(actual, torch.Tensor) and actual.numel() == 1
+    way = ": item() takes it out of the tensor" if in_a_tensor else ""
+    expect(right, f"{what} is {_a(actual)}, expected {article} {kind.__name__}{way}")
 
 
 def expect_parts(result: object, *names: str) -> tuple:

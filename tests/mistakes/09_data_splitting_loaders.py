@@ -32,6 +32,13 @@ def ten_classes_and_no_others(labels, fractions, generator):
     return split_by_class(labels, fractions, generator, range(10), shuffled)
 
 
+def rotated(labels, fractions, generator):
+    def rolled(members, generator):
+        return members.roll(torch.randint(len(members), (), generator=generator).item())
+
+    return split_by_class(labels, fractions, generator, labels.unique(), rolled)
+
+
 def the_test_set_is_always_the_last_of_each_class(labels, fractions, generator):
     def all_but_the_last(members, generator):
         kept = round(fractions[0] * len(members)) + round(fractions[1] * len(members))
@@ -178,6 +185,7 @@ MISTAKES = {
     "stratified_split": [
         (random_and_not_stratified, "is each class split by itself"),
         (ten_classes_and_no_others, "is every class split, whatever its number"),
+        (rotated, "keeps its order: shuffle it"),
         (the_test_set_is_always_the_last_of_each_class, "is in test under every seed"),
     ],
     "batch_memory": [

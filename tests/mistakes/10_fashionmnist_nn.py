@@ -136,13 +136,13 @@ def snapshot(model):
     return copy.deepcopy(model.state_dict())
 
 
-def stopping(model, train_one_epoch, validate, patience, max_epochs, keep=snapshot, best=None):
+def stopping(model, train_one_epoch, validate, patience, max_epochs, keep=snapshot, best=None, delta=0):
     best = float("inf") if best is None else best
     best_epoch, losses, weights = 0, [], keep(model)
     for epoch in range(1, max_epochs + 1):
         train_one_epoch()
         losses.append(validate())
-        if losses[-1] < best:
+        if losses[-1] < best - delta:
             best, best_epoch, weights = losses[-1], epoch, keep(model)
         elif epoch - best_epoch >= patience:
             break
@@ -156,6 +156,10 @@ def weights_not_copied(*given):
 
 def ten_is_a_high_loss(*given):
     return stopping(*given, best=10.0)
+
+
+def small_steps_do_not_count(*given):
+    return stopping(*given, delta=1e-3)
 
 
 def restored_only_when_stopped_early(model, train_one_epoch, validate, patience, max_epochs):
@@ -305,7 +309,8 @@ MISTAKES = {
     ],
     "train_with_early_stopping": [
         (weights_not_copied, "state_dict() doesn't copy"),
-        (ten_is_a_high_loss, "training must stop after epoch 7, yours ran 2"),
+        (ten_is_a_high_loss, "training must stop after epoch 5, yours ran 2"),
+        (small_steps_do_not_count, "training must stop after epoch 5, yours ran 3"),
         (restored_only_when_stopped_early, "load it however the loop ends"),
         (compared_with_the_epoch_before, "training must stop after epoch 5, yours ran"),
     ],
