@@ -136,7 +136,9 @@ def snapshot(model):
     return copy.deepcopy(model.state_dict())
 
 
-def stopping(model, train_one_epoch, validate, patience, max_epochs, keep=snapshot, best=None, delta=0):
+def stopping(
+    model, train_one_epoch, validate, patience, max_epochs, keep=snapshot, best=None, delta=0
+):
     best = float("inf") if best is None else best
     best_epoch, losses, weights = 0, [], keep(model)
     for epoch in range(1, max_epochs + 1):
