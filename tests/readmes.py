@@ -24,20 +24,27 @@ def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def is_reworked(lesson: Path) -> bool:
-    """Whether a lesson's README has Try-its; then the stricter rules hold."""
-    return "**Try it" in read(lesson / "README.md")
+# Some hundred steps of training, or deep stacks: there it shows how a processor rounds its sums.
+ROUNDED = {
+    "12_rnns_lstms",
+    "13_normalization",
+    "14_attention_basics",
+    "17_transformer_blocks",
+    "18_positional_encoding",
+    "appendix_a_cnn",
+}
 
 
-def same_processor() -> bool:
-    """Whether this processor has the instructions of the one that printed the READMEs' numbers.
+def same_numbers(lesson: Path) -> bool:
+    """Whether a run on this processor must print the numbers in a lesson's README.
 
-    With others, sums are rounded differently, and after some hundred steps of training that shows.
-    What holds all the same are the claims.
+    Those of a few lessons come from a processor with AVX-512, and others round differently. What
+    holds there all the same are the claims.
     """
     import torch
 
-    return torch.backends.cpu.get_cpu_capability() == "AVX512"
+    alike = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    return alike or lesson.name not in ROUNDED
 
 
 # --- Blocks and Try-its

@@ -15,12 +15,11 @@ from readmes import (
     changed_copy,
     decimals_in_sentences,
     is_backed,
-    is_reworked,
     missing,
     read,
     same_code,
     same_line,
-    same_processor,
+    same_numbers,
     shown_outputs,
     stands_in,
     try_its,
@@ -35,10 +34,9 @@ HEADINGS = [
     "Practice problems",
     "Sources",
 ]
-REWORKED = [lesson for lesson in LESSONS if is_reworked(lesson)]
 TRY_ITS = [
     pytest.param(lesson, box, id=f"{lesson.name}-{number}")
-    for lesson in REWORKED
+    for lesson in LESSONS
     for number, box in enumerate(try_its(read(lesson / "README.md")), 1)
 ]
 
@@ -90,7 +88,7 @@ def test_python_blocks_stand_in_the_lesson(lesson):
 def test_text_blocks_stand_in_the_output(lesson, whole_run):
     found = shown_outputs(read(lesson / "README.md"))
     assert found
-    assert not missing(found, whole_run(lesson).output, numbers=same_processor())
+    assert not missing(found, whole_run(lesson).output, numbers=same_numbers(lesson))
 
 
 @each_lesson
@@ -98,15 +96,13 @@ def test_practice_problems_are_described_with_hints(lesson):
     section = read(lesson / "README.md").partition("## Practice problems")[2]
     names = re.findall(r"^\d\. \*\*`(\w+)`\*\*", section, flags=re.MULTILINE)
     assert names == problems(lesson)
-    hints = ["Hint"]
-    if lesson in REWORKED:
-        hints = ["Hint 1: where to start", "Hint 2: almost there"]
-        told = r"^\d\. \*\*`\w+`\*\* \((?:easy|medium|hard), \d+ minutes\) "
-        assert len(re.findall(told, section, flags=re.MULTILINE)) == len(names)
+    told = r"^\d\. \*\*`\w+`\*\* \((?:easy|medium|hard), \d+ minutes\) "
+    assert len(re.findall(told, section, flags=re.MULTILINE)) == len(names)
+    hints = ["Hint 1: where to start", "Hint 2: almost there"]
     assert re.findall(r"<details><summary>(.*?)</summary>", section) == hints * len(names)
 
 
-@pytest.mark.parametrize("lesson", REWORKED, ids=lambda lesson: lesson.name)
+@each_lesson
 def test_invites_to_two_to_four_experiments(lesson):
     boxes = try_its(read(lesson / "README.md"))
     assert 2 <= len(boxes) <= 4
@@ -124,11 +120,10 @@ def test_a_try_it_runs_to_the_end_and_prints_what_its_answer_shows(lesson, box, 
     done = run(copy, "--figures", "figures", folder=tmp_path, warm_start=True, **data)
     assert (done.status, done.errors) == (0, "")
     assert done.output.endswith("solved.\n")
-    assert not missing(box.outputs, done.output, numbers=same_processor())
+    assert not missing(box.outputs, done.output, numbers=same_numbers(lesson))
 
 
-@pytest.mark.skipif(not same_processor(), reason="another processor rounds differently")
-@pytest.mark.parametrize("lesson", REWORKED, ids=lambda lesson: lesson.name)
+@each_lesson
 def test_every_decimal_in_a_sentence_comes_from_a_run(lesson, whole_run):
     text = read(lesson / "README.md")
     shown = [line for box in try_its(text) for block in box.outputs for line in block.lines]

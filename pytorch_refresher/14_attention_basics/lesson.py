@@ -313,7 +313,8 @@ def draw_figures(judged: Tensor, shares: dict[str, list[float]], aligned: tuple)
     figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
     keys, late, early = judged.T
     lines = {"not too late": late, "not too early": early, "both together": late + early}
-    curves(axes, lines, keys, title="Two judges, and what they say to each key", xlabel="key")
+    look = {"title": "What two judges say to each key", "xlabel": "key", "ylim": (-1.2, 2.6)}
+    curves(axes, lines, keys, **look)
     save_figure(figure, "judges")
 
     figure, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
