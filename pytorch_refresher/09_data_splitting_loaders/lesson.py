@@ -256,7 +256,8 @@ def learn(model: nn.Module, loader: DataLoader, optimizer: torch.optim.Optimizer
 @torch.no_grad()
 def answers(model: nn.Module, loader: DataLoader) -> Tensor:
     """The class with the highest score for each image, in the loader's order."""
-    return torch.cat([model(images.to(DEVICE)).argmax(dim=1).cpu() for images, _ in loader])
+    named = [model(images.to(DEVICE)).argmax(dim=1).cpu() for images, _ in loader]
+    return torch.cat(named) if named else torch.empty(0, dtype=torch.int64)
 
 
 def train_choose_and_test(sets: list[Subset]) -> None:
