@@ -83,7 +83,7 @@ def _expect_losses(ours, start: nn.Sequential, batches, epochs: int, what: str) 
     for epoch, (loss, expected) in enumerate(zip(ours.tolist(), right.tolist(), strict=True), 1):
         expect(
             math.isclose(loss, expected, rel_tol=2e-3),
-            f"{what} has {loss:.4f} for epoch {epoch}, expected {expected:.4f}: same starting "
+            f"{what} are {loss:.4f} in epoch {epoch}, expected {expected:.4f}: same starting "
             "weights? Adam's defaults? the batches in order?",
         )
     return model
