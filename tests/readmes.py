@@ -249,7 +249,8 @@ def stands_in(block: list[str], lines: list[str], same=same_line) -> bool:
 
 def missing(found: list[Block], output: str, numbers: bool = True) -> list[str]:
     """Those of the blocks, as text, that do not stand in the output, perhaps but for numbers."""
-    lines = output.splitlines()
+    # From 2.15 on, PyTorch names the operation in front of this error: mm, addmm.
+    lines = re.sub(r"(?<=Error: )\w+: (?=mat1 and mat2 shapes)", "", output).splitlines()
     return [
         "\n".join(block.lines)
         for block in found

@@ -124,9 +124,9 @@ def what_it_knows_about_distance() -> None:
     # Three positions later, every hand has turned by three times its own angle, wherever it was. A
     # turn is a matrix. So there should be one matrix that leads from any position to the one three
     # later, and a layer could learn it. Let least squares look for it.
-    pe = SinusoidalPositionalEncoding(64, max_len=128).pe[0]  # (128, 64)
-    # (The default driver of PyTorch 2.8 fails now and then where columns are nearly alike.)
-    turn = torch.linalg.lstsq(pe[:-3], pe[3:], driver="gels").solution  # (64, 64), for 125 pairs
+    # (The slow hands make columns that are nearly alike. That takes float64, and the driver gelsd.)
+    pe = SinusoidalPositionalEncoding(64, max_len=128).pe[0].double()  # (128, 64)
+    turn = torch.linalg.lstsq(pe[:-3], pe[3:], driver="gelsd").solution  # (64, 64), for 125 pairs
     print(f"{torch.allclose(pe[:-3] @ turn, pe[3:], atol=1e-4) = }")
 
     # What two positions have in common, their dot product, depends on their distance alone.
