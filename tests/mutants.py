@@ -18,12 +18,15 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "Agg"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pytorch_refresher._common.marking import mark  # noqa: E402
 
