@@ -56,8 +56,10 @@ def save_figure(figure, name: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as part:
+            # With a layout, everything fits already. To cut the edges off, matplotlib draws twice.
+            edges = None if figure.get_layout_engine() else "tight"
             # Without the name of the drawing program, the same picture is the same bytes.
-            look = {"dpi": 110, "bbox_inches": "tight", "metadata": {"Software": None}}
+            look = {"dpi": 110, "bbox_inches": edges, "metadata": {"Software": None}}
             figure.savefig(f"{part}/{name}.png", **look)
             os.replace(f"{part}/{name}.png", path)  # a Ctrl-C or a full disk leaves no torn one
         print(f"Figure saved: {path}")
