@@ -141,9 +141,10 @@ def rotate(x: Tensor) -> Tensor:
     L, d_k = x.shape[-2:]
     position = torch.arange(L, device=x.device).unsqueeze(1)  # (L, 1)
     angle = position * BASE ** (-torch.arange(0, d_k, 2, device=x.device) / d_k)  # (L, d_k / 2)
+    sin, cos = angle.sin(), angle.cos()
     # Feature i is paired with feature i + d_k / 2. Any pairs will do, if queries and keys agree.
     a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
 def change_the_scores() -> None:
@@ -249,7 +250,7 @@ def train(model: nn.Module, draw_batch, steps: int, rate: float) -> None:
 # An experiment: at each position, name the digit that came BACK positions before. Only its position
 # says which one that is. The models train on 4 to SEEN digits, and are tested on TESTED.
 BACK, SEEN, TESTED = 1, 16, 32
-D_MODEL, STEPS, RATE, BATCH, RUNS = 32, 200, 0.01, 16, 5
+D_MODEL, STEPS, RATE, BATCH, RUNS = 32, 180, 0.01, 16, 5
 MODELS = {
     "no positions": lambda: Transformer(10, D_MODEL, nn.Identity()),
     "sinusoidal": lambda: Transformer(10, D_MODEL, SinusoidalPositionalEncoding(D_MODEL)),
@@ -277,7 +278,7 @@ def where_no_training_reached() -> None:
             model = new_model()
             train(model, draw_digits, STEPS, RATE)
             for length in shares:
-                inputs, targets = draw_digits(500, length)
+                inputs, targets = draw_digits(200, length)
                 with torch.inference_mode():
                     right = model.eval()(inputs).argmax(dim=-1) == targets
                 shares[length].append(right.float().mean(dim=0))  # by position, (length,)
@@ -290,8 +291,11 @@ def where_no_training_reached() -> None:
 
 # The finale: lesson 12's text, split and LSTM, and a transformer that gets as much time.
 LENGTH, WINDOWS = 64, 8  # characters that a model reads at a time; such windows per step
-BUDGET = {"LSTM": (1600, 0.02), "transformer": (600, 0.01)}  # steps that take equal time; rate
-TEMPERATURE, WRITTEN = 0.5, 500  # characters
+BUDGET = {
+    "LSTM": (1000, 0.02),
+    "transformer": (500, 0.01),
+}  # steps for about the same time; rate
+PROMPT, TEMPERATURE, WRITTEN = "The ", 0.5, 500  # what it goes on from; characters
 
 
 class OutputsOnly(nn.LSTM):  # without the states, so that it fits into nn.Sequential
@@ -333,7 +337,7 @@ def a_transformer_that_writes(download: bool) -> None:
 
 @torch.inference_mode()
 def let_it_write(model: nn.Module, vocabulary: list[str], known: set[str]) -> None:
-    ids = [vocabulary.index("\n")]  # a paragraph begins
+    ids = [vocabulary.index(character) for character in "\n" + PROMPT]  # a paragraph begins
     for _ in range(WRITTEN):
         # There is no state. For each character, the model reads the last LENGTH ones again.
         logits = model(torch.tensor([ids[-LENGTH:]]))[0, -1]  # (V,)

@@ -5,8 +5,8 @@ import re
 from claims_of import claim, number
 
 # Longer training than fits into the lesson: on a laptop's core, in one run with seed 0.
-TEN_TIMES = "BUDGET of 12,000 and 6,000 steps at rates 0.01 and 0.004, about 45 s each"
-ELSEWHERE = {"1.42": TEN_TIMES, "1.44": TEN_TIMES}
+TWELVE_TIMES = "BUDGET of 12,000 and 6,000 steps at rates 0.01 and 0.004, about 45 s each"
+ELSEWHERE = dict.fromkeys(["1.42", "1.44"], TWELVE_TIMES)
 
 
 def right(output: str, name: str) -> list[float]:
