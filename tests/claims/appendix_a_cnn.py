@@ -69,12 +69,12 @@ def logits_change_the_mean_by_so_many_points(output: str) -> float:
     return mean_of(output, "logits") - mean_of(output, "as it is")
 
 
-@claim(at_most=3)
+@claim(at_most=5)
 def the_relu_gains_no_more_than_so_many_points(output: str) -> float:
     return mean_of(output, "ReLU") - mean_of(output, "as it is")
 
 
-@claim(at_least=3)
+@claim(at_least=5)
 def batch_norm_gains_so_many_points(output: str) -> float:
     return mean_of(output, "BatchNorm") - mean_of(output, "as it is")
 
