@@ -291,10 +291,7 @@ def where_no_training_reached() -> None:
 
 # The finale: lesson 12's text, split and LSTM, and a transformer that gets as much time.
 LENGTH, WINDOWS = 64, 8  # characters that a model reads at a time; such windows per step
-BUDGET = {
-    "LSTM": (1000, 0.02),
-    "transformer": (500, 0.01),
-}  # steps for about the same time; rate
+BUDGET = {"LSTM": (1000, 0.02), "transformer": (500, 0.01)}  # steps for about equal time; rate
 PROMPT, TEMPERATURE, WRITTEN = "The ", 0.5, 500  # what it goes on from; characters
 
 
@@ -337,7 +334,8 @@ def a_transformer_that_writes(download: bool) -> None:
 
 @torch.inference_mode()
 def let_it_write(model: nn.Module, vocabulary: list[str], known: set[str]) -> None:
-    ids = [vocabulary.index(character) for character in "\n" + PROMPT]  # a paragraph begins
+    # A paragraph begins. A character that the text never has means nothing to the model.
+    ids = [vocabulary.index(each) for each in "\n" + PROMPT if each in vocabulary]
     for _ in range(WRITTEN):
         # There is no state. For each character, the model reads the last LENGTH ones again.
         logits = model(torch.tensor([ids[-LENGTH:]]))[0, -1]  # (V,)
