@@ -235,7 +235,7 @@ def drawn(model, images, labels, names, count, key=None, title="{0} for {1}"):
     wrong = sorted(wrong, key=key or (lambda row: -sure[row]))[:count]
     figure, axes = plt.subplots(1, max(1, len(wrong)), squeeze=False)
     for each, row in zip(axes.flat, wrong, strict=False):
-        each.imshow(images[row].squeeze())
+        each.imshow(images[row].squeeze().numpy())
         each.set_title(title.format(names[guesses[row]], names[labels[row]]))
     return figure
 
@@ -293,7 +293,7 @@ def topk_in_pyplot(model, images, labels, names, count):
     figure = plt.figure()
     for place, row in enumerate(rows):
         plt.subplot(2, 5, place + 1)
-        plt.imshow(images[row].expand(3, -1, -1).permute(1, 2, 0).sigmoid())
+        plt.imshow(images[row].expand(3, -1, -1).permute(1, 2, 0).sigmoid().numpy())
         plt.title(
             f"{names[guesses[row]]} ({sure[row]:.0%}), in truth {names[labels[row]]}", loc="left"
         )
