@@ -262,7 +262,7 @@ def draw_channels(image: Tensor) -> None:
     height, width, channels = image.shape
     ways = {
         "permute(2, 0, 1)": image.permute(2, 0, 1),
-        f"view({channels}, {height}, {width})": image.view(channels, height, width),
+        f"view({channels}, {height}, {width})": image.contiguous().view(channels, height, width),
     }
     figure, axes = plt.subplots(2, 4, figsize=(10, 4.2), layout="constrained")
     for line, (way, tensor) in zip(axes, ways.items(), strict=True):

@@ -34,12 +34,11 @@ def who_bites_whom() -> None:
     section("Who bites whom?")
     # Attention in its barest form: each word's vector is query, key and value at once.
     vectors = {"dog": [2.0, 0.0], "bites": [1.0, 1.0], "man": [0.0, 2.0]}
-    everywhere = torch.ones(3, 3, dtype=torch.bool)  # True where a query may look
-    for name, mask in {"no mask": everywhere, "causal mask": everywhere.tril()}.items():
+    for name, is_causal in {"no mask": False, "causal mask": True}.items():
         for sentence in ("dog bites man", "man bites dog"):
             words = sentence.split()
             x = torch.tensor([vectors[word] for word in words])  # (L, 2)
-            found = F.scaled_dot_product_attention(x, x, x, attn_mask=mask)  # (L, 2)
+            found = F.scaled_dot_product_attention(x, x, x, is_causal=is_causal)  # (L, 2)
             row = (f"{word} ({a:.2f}, {b:.2f})" for word, (a, b) in zip(words, found, strict=True))
             print(f"{name:<12}", *row, sep="  ")
 
@@ -132,7 +131,9 @@ def what_it_knows_about_distance() -> None:
     # What two positions have in common, their dot product, depends on their distance alone.
     for distance in (0, 1, 3, 10, 30):
         pairs = (pe @ pe.T).diagonal(distance)  # all pairs of positions that are so far apart
-        print(f"distance {distance:>2}: dot products from {pairs.min():.2f} to {pairs.max():.2f}")
+        if len(pairs):
+            least, most = pairs.min(), pairs.max()
+            print(f"distance {distance:>2}: dot products from {least:.2f} to {most:.2f}")
     draw_encoding(pe)
 
 
@@ -321,8 +322,8 @@ def a_transformer_that_writes(download: bool) -> None:
     lstm = nn.Sequential(nn.Embedding(V, 32), OutputsOnly(32, 128, batch_first=True))
     transformer = Transformer(V, 64, nn.Identity(), rope=True, causal=True)
     models = {"LSTM": lstm.append(nn.Linear(128, V)), "transformer": transformer}
-    for name, model in models.items():
-        (steps, rate), start = BUDGET[name], time.process_time()
+    for name, (steps, rate) in BUDGET.items():
+        model, start = models[name], time.process_time()
         train(model, draw_windows, steps, rate)
         print(f"{name}: {steps:,} steps in {time.process_time() - start:.1f} s")
         with torch.inference_mode():

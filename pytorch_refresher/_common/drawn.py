@@ -8,11 +8,11 @@ import numpy as np
 def heat_maps(drawn: object) -> list[tuple]:
     """Each axes that shows a matrix, with its image, of a figure, of some axes or of pyplot.
 
-    An image is what imshow, matshow or pcolormesh return; color bars don't count. Tells whoever
-    has returned something else to return the figure.
+    An image is what imshow, matshow, pcolormesh or pcolor return; color bars don't count. Tells
+    whoever has returned something else to return the figure.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.collections import QuadMesh
+    from matplotlib.collections import PolyQuadMesh, QuadMesh
     from matplotlib.figure import Figure
 
     while isinstance(drawn, list | tuple | np.ndarray) and len(drawn):
@@ -21,7 +21,8 @@ def heat_maps(drawn: object) -> list[tuple]:
     expect(isinstance(figure, Figure), "return the matplotlib figure")
     found = []
     for axes in figure.axes:
-        images = [*axes.images, *(each for each in axes.collections if isinstance(each, QuadMesh))]
+        meshes = (each for each in axes.collections if isinstance(each, PolyQuadMesh | QuadMesh))
+        images = [*axes.images, *meshes]
         if images and axes.get_label() != "<colorbar>":
             found.append((axes, images[0]))
     return found
@@ -29,7 +30,7 @@ def heat_maps(drawn: object) -> list[tuple]:
 
 def cell_centers(image, axis: str) -> list[float]:
     """Where the columns (axis "x") or rows ("y") of an image have their middles, in their order."""
-    if hasattr(image, "get_coordinates"):  # of pcolormesh
+    if hasattr(image, "get_coordinates"):  # of pcolormesh or pcolor
         corners = image.get_coordinates()
         edges = corners[0, :, 0] if axis == "x" else corners[:, 0, 1]
     else:  # of imshow or matshow

@@ -201,6 +201,7 @@ def check_train_accumulated(answer) -> None:
         with torch.autograd.graph.saved_tensors_hooks(watch.keep, lambda saved: saved):
             result = answer(model, optimizer, _relative_loss, given, every)
         expect_type(result, int, "the result, the number of steps,")
+        expect(len(given) == count, "batches is the caller's list: take nothing out of it")
         largest = max(watch.sizes, default=0)
         expect(
             largest <= 4,

@@ -98,7 +98,7 @@ def with_meshes(module, d_model, length):
     figure, axes = plt.subplots(2)
     cosines = F.cosine_similarity(added[:, None], added[None], dim=-1)
     for axis, values in zip(axes, (added, cosines), strict=True):
-        figure.colorbar(axis.pcolormesh(values.numpy()), ax=axis)
+        figure.colorbar(axis.pcolor(values.numpy()), ax=axis)
         axis.invert_yaxis()
     return axes
 

@@ -111,6 +111,19 @@ def one_graph_for_all(model, optimizer, criterion, batches, accumulation_steps):
     return steps
 
 
+def batches_used_up(model, optimizer, criterion, batches, accumulation_steps):
+    steps = 0
+    while batches:
+        optimizer.zero_grad()
+        pieces = min(accumulation_steps, len(batches))
+        for _ in range(pieces):
+            inputs, targets = batches.pop(0)
+            (criterion(model(inputs), targets) / pieces).backward()
+        optimizer.step()
+        steps += 1
+    return steps
+
+
 def old_gradients_count(model, optimizer, criterion, batches, accumulation_steps):
     steps = 0
     for start in range(0, len(batches), accumulation_steps):
@@ -227,6 +240,7 @@ MISTAKES = {
         (rest_forgotten, "take part in no step"),
         (old_gradients_count, "what .grad held at the start"),
         (one_graph_for_all, "graphs are in memory at once"),
+        (batches_used_up, "the caller's list"),
     ],
     "profile_empty_cache": [
         (result_still_there, "is still referred to"),
