@@ -174,10 +174,10 @@ def _walk(loss, start: Tensor, batches: list[Tensor], rate: float, old=0, clear=
 
 
 def _expect_measurements(measured: object, loss, places: list[Tensor], held_out: Tensor) -> None:
-    expect_type(measured, Tensor, "the measurements")
+    expect_type(measured, Tensor, "the second part, the measurements,")
     losses = torch.stack([loss(place, held_out) for place in places])
     reject(measured, losses[1:], {"measure after the step, not before it": losses[:-1]})
-    expect_close(measured, losses[1:], "the measurements")
+    expect_close(measured, losses[1:], "the second part, the measurements,")
     expect(not measured.requires_grad, "the measurements require gradients")
 
 

@@ -141,6 +141,8 @@ def check_flowers_repr(answer) -> None:
                 dataset.image_paths[number - 1].unlink()
             text = answer(dataset)
         expect_type(text, str)
+        kept = dataset.labels.tolist() == labels
+        expect(kept, "the labels changed: whoever prints a dataset must find it as it was")
         _expect_summary(text, dataset, len(missing))
 
 

@@ -174,7 +174,7 @@ def check_train_with_early_stopping(answer) -> None:
         expect(rest == 0, "each epoch's training needs its validation")
         stop = f"{case}, training must stop after epoch {epochs}, yours ran {ran}"
         expect(ran == epochs, stop)
-        expect_type(losses, list, "the losses")
+        expect_type(losses, list, "the second part, the losses,")
         expect(losses == script[:epochs], f"{case}, the losses of {epochs} epochs must come back")
         expect_type(best_epoch, int, "the best epoch")
         expect(best_epoch != best - 1, f"{case}, the best epoch is {best}: count from 1")

@@ -146,6 +146,11 @@ def labels_read_from_the_samples(self):
     return described(self, len(counts), min(counts), max(counts), missing_files(self))
 
 
+def labels_sorted_in_place(self):
+    self.labels.sort()
+    return with_a_counter(self)
+
+
 def with_a_counter(self):
     counts = Counter(self.labels.tolist()).values()
     return described(self, len(counts), min(counts), max(counts), missing_files(self))
@@ -231,6 +236,7 @@ MISTAKES = {
         (the_rarest_by_bincount, "one that doesn't occur"),
         (files_counted_in_the_folder, "one of which is a stray"),
         (labels_read_from_the_samples, "an image is opened"),
+        (labels_sorted_in_place, "the labels changed"),
     ],
     "only_classes": [
         (the_callers_list_is_sorted, "only read it"),
