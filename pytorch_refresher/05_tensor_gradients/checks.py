@@ -83,6 +83,7 @@ def check_grouped_gradients(answer) -> None:
 
         what = f"for {count} batches in groups of {group}, the result"
         expect(torch.equal(w.detach(), before), "w changed: no step is asked for")
+        expect(w.requires_grad, "w no longer requires a gradient: leave it as it was")
         expect(all(map(torch.equal, given, batches)), "the batches changed: only read them")
         expect_type(result, Tensor, what)
         shapes = f"has shape {tuple(result.shape)}, expected {tuple(expected.shape)}"

@@ -80,6 +80,12 @@ def not_cloned(w, batches, group):
     return torch.stack(rows)
 
 
+def by_formula_on_a_w_switched_off(w, batches, group):
+    w.requires_grad_(False)
+    each = [2 / len(batch) * batch.T @ (batch @ w) for batch in batches]
+    return torch.stack(each).view(-1, group, len(w)).sum(dim=1)
+
+
 # grouped_gradients: right
 
 
@@ -185,6 +191,7 @@ MISTAKES = {
         (never_cleared, "clear w.grad between groups"),
         (cleared_after_each_group_only, "before group 0, too"),
         (not_cloned, "holds the last group in every row"),
+        (by_formula_on_a_w_switched_off, "no longer requires a gradient"),
     ],
     "train_and_measure": [
         (a_new_w, "w itself didn't change"),
