@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SEED = 0  # of everything random below; try others
-D_MODEL, NUM_HEADS = 12, 3  # of the small examples
+D_MODEL, NUM_HEADS = 12, 3  # of the small examples; heads divide features evenly
 
 # Letters in the shapes: B batch, H heads, L query positions, S key positions,
 # d_model features per token, d_k = d_model // H features per head.
