@@ -112,7 +112,7 @@ def weights_copied_by_state_dict(model, batches, epochs):
             sizes = layer.in_channels, layer.out_channels, layer.kernel_size
             fresh = nn.Conv2d(*sizes, padding=layer.padding, bias=layer.bias is not None)
             fresh.load_state_dict(layer.state_dict())
-            layers += [fresh, nn.BatchNorm2d(layer.out_channels)]
+            layers.append(nn.Sequential(fresh, nn.BatchNorm2d(layer.out_channels)))
         else:
             layers.append(copy.deepcopy(layer))
     second = nn.Sequential(*layers)
