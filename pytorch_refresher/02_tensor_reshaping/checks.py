@@ -14,8 +14,16 @@ from torch import Tensor
 
 def check_channels_first(answer) -> None:
     # Different sizes tell a wrong order by its shape, square images only by their values.
-    batches = [torch.rand(2, 4, 5, 3), torch.randn(3, 6, 6, 2), torch.randint(0, 256, (2, 5, 7, 4))]
-    batches += [torch.rand(2, 4, 4, 4) > 0.5, torch.rand(1, 4, 5, 3), torch.rand(2, 4, 5, 1)]
+    batches = [
+        torch.rand(2, 4, 5, 3),
+        torch.randn(3, 6, 6, 2),
+        torch.randint(0, 256, (2, 5, 7, 4), dtype=torch.uint8),
+    ]
+    batches += [
+        torch.rand(2, 4, 4, 4) > 0.5,
+        torch.rand(1, 4, 5, 3),
+        torch.rand(2, 4, 5, 1).double(),
+    ]
     for images in batches:
         given = images.clone()
         result = answer(given)
@@ -81,11 +89,11 @@ def check_predict_one(answer) -> None:
 def check_flatten_and_back(answer) -> None:
     tensors = [
         torch.rand(2, 3, 4),
-        torch.arange(30).view(5, 1, 6),
+        torch.arange(30, dtype=torch.uint8).view(5, 1, 6),
         torch.rand(4, 2, 3).permute(2, 0, 1),  # not contiguous
         torch.rand(3, 5).transpose(0, 1),
         torch.arange(24).view(12, 2)[:, :1],  # flatten can make a view of this one, too
-        torch.rand(7),
+        torch.rand(7).double(),
     ]
     for tensor in tensors:
         original, what = tensor.clone(), f"of a tensor of shape {tuple(tensor.shape)}, "

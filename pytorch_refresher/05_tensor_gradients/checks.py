@@ -34,6 +34,8 @@ class _InFloat32:
         self.f, self.recorded = f, False
 
     def __call__(self, *variables: Tensor) -> Tensor:
+        for each in variables:
+            expect_type(each, Tensor, "what f is given, one argument for each variable,")
         self.recorded |= any(variable.requires_grad for variable in variables)
         return self.f(*(variable.float() for variable in variables)) + 5000
 
@@ -137,7 +139,7 @@ def check_train_and_measure(answer) -> None:
 
         places = _walk(loss, start, batches, rate)
         known = {
-            "w itself didn't change: `w = w - ...` makes a new tensor, `w -= ...` changes w": start,
+            "w itself didn't change: `w = w - ...` makes a new tensor, `w -= ...` inside no_grad() changes w": start,
             "w went uphill: subtract rate * gradient": _walk(loss, start, batches, -rate)[-1],
             "w took the whole gradient: multiply by rate": _walk(loss, start, batches, 1.0)[-1],
             "w took each step twice": _walk(loss, start, batches, 2 * rate)[-1],

@@ -33,7 +33,7 @@ def check_transformed_flowers(answer) -> None:
             savemat(folder / "imagelabels.mat", {"labels": np.array([labels], dtype=np.uint8)})
             seen = []
 
-            def transform(image, seen=seen):
+            def transform(image, *, seen=seen):
                 expect_type(image, Image.Image, "what the transform is given")
                 _expect_image(image, image.width - 10, "the image that the transform is given")
                 seen.append(image.width - 10)
@@ -86,7 +86,7 @@ def _check_transformed(dataset: object, labels: list[int], seen: list[int]) -> N
         expect(len(seen) == call, "the transform is called more than once for one sample")
         expect(seen[-1] == index, f"for sample {index}, another image is transformed")
         result = isinstance(image, int) and image == call - 1
-        expect(result, "the sample holds something else than the transform returned")
+        expect(result, "the sample holds something other than the transform returned")
         _expect_label(label, labels, index)
     _expect_an_end(dataset, len(labels))
 

@@ -205,8 +205,7 @@ def _expect_map(number: int, axes, image, weights: Tensor, words: list[str]) -> 
         centers = cell_centers(image, name)
         expect(
             labels == words and np.allclose(places, centers),
-            f"the {name} axis of {what} says {labels} at {places}, expected a word at each cell, "
-            f"at {centers}",
+            f"the {name} axis of {what} says {labels} at {places}, expected {words} at {centers}",
         )
 
 

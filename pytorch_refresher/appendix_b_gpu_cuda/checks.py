@@ -284,10 +284,9 @@ def check_profile_empty_cache(answer) -> None:
             "emptied": {right["freed"]: "read it after empty_cache()"},
         }  # fmt: skip
         for name, pair in right.items():
-            hint = hints[name].get(found[name], "")
-            expect(
-                found[name] == pair, f"'{name}' is {found[name]}, expected {pair}. {hint}".rstrip()
-            )
+            hint = hints[name].get(found[name])
+            wrong = f"'{name}' is {found[name]}, expected {pair}"
+            expect(found[name] == pair, f"{wrong}: {hint}" if hint else wrong)
         for name, times in memory.calls.items():
             expect(times == 1, f"{name}() was called {times} times, expected once")
 

@@ -228,7 +228,7 @@ MISTAKES = {
     "transformed_flowers": [
         (gray_images_stay_gray, "has mode L"),
         (a_loop_without_an_end, "ends in FileNotFoundError: raise IndexError"),
-        (the_result_is_dropped, "something else than the transform returned"),
+        (the_result_is_dropped, "something other than the transform returned"),
         (all_opened_at_once, "opened too early"),
     ],
     "flowers_repr": [
