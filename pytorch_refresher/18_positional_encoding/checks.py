@@ -82,7 +82,7 @@ def check_plot_positions(answer) -> None:
             shown = "the first heat map"
             mistakes = {
                 f"{shown} has one row per feature, expected one per position": vectors.T,
-                f"{shown} shows the similarities, which belong into the second": units @ units.T,
+                f"{shown} shows the similarities, which belong in the second": units @ units.T,
                 f"{shown} has its first position at the bottom: turn the y axis": vectors.flip(0),
             }
             reject(maps[0], vectors, mistakes)

@@ -381,10 +381,10 @@ def draw_unseen(unseen: dict[str, Tensor]) -> None:
 def sinusoidal_encoding(positions: Tensor, d_model: int) -> Tensor:
     """Problem 1 (medium, 15 minutes). Implement sinusoidal positional encoding from scratch.
 
-    Of any positions: where batches are padded on the left, each sequence starts to count somewhere
-    else. positions: (B, L), int64 or float32, also negative. Return float32, (B, L, d_model): feature
-    2i is sin(pos / 10000^(2i / d_model)), feature 2i + 1 the cosine of the same angle. If d_model is
-    odd, the last sine has no cosine.
+    It must work for any positions: where batches are padded on the left, each sequence starts to
+    count somewhere else. positions: (B, L), int64 or float32, also negative. Return float32,
+    (B, L, d_model): feature 2i is sin(pos / 10000^(2i / d_model)), feature 2i + 1 the cosine of the
+    same angle. If d_model is odd, the last sine has no cosine.
     """
     raise NotImplementedError
 
@@ -394,8 +394,8 @@ def plot_positions(module: nn.Module, d_model: int, length: int):
 
     module adds a vector to each position of x, (1, L, d_model), as both classes above do. Find out
     what it adds at positions 0 to length - 1. Return a matplotlib figure with two heat maps: first
-    these vectors, (length, d_model), one row per position, the first on top; then the cosine
-    similarity of each position with each, (length, length).
+    these vectors, (length, d_model), one row per position; then the cosine similarity of each
+    position with each, (length, length). Both have position 0 on top.
     """
     raise NotImplementedError
 
