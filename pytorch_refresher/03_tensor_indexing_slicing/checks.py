@@ -15,7 +15,8 @@ from torch import Tensor
 def check_every_other_row(answer) -> None:
     # Odd and even numbers of rows, and more than one row to begin with.
     for rows, columns, first in ((6, 4, 0), (6, 4, 1), (7, 3, 0), (7, 10, 3), (5, 2, 4)):
-        matrix = torch.randperm(rows * columns).view(columns, rows).T  # not contiguous
+        matrix = torch.randperm((rows + 1) * columns).view(columns, rows + 1)
+        matrix = matrix.T[1:]  # neither contiguous nor without an offset
         numbers = list(range(first, rows, 2))
         expected = torch.stack([matrix[number] for number in numbers])  # a copy
         result = answer(matrix, first)
@@ -44,12 +45,13 @@ def check_every_other_row(answer) -> None:
 
 
 def check_diagonals(answer) -> None:
-    for matrix in (torch.randperm(16).view(4, 4), torch.randn(5, 5).double(), torch.rand(1, 1)):
+    part, large = torch.randperm(20).view(4, 5)[:, 1:], 2**40 + torch.randperm(9).view(3, 3)
+    for matrix in (part, torch.randn(5, 5).double(), torch.rand(1, 1), large):
         n, given = len(matrix), matrix.clone()
         main = torch.stack([matrix[i, i] for i in range(n)])
         other = torch.stack([matrix[i, n - 1 - i] for i in range(n)])
         results = expect_parts(
-            answer(given), "from the top left corner", "from the top right corner"
+            answer(matrix), "from the top left corner", "from the top right corner"
         )
         expect(torch.equal(given, matrix), "the caller's matrix changed")
         for result, expected, name in zip(

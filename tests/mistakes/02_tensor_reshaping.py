@@ -16,6 +16,14 @@ def channels_before_the_batch(images):
     return images.permute(3, 0, 1, 2)
 
 
+def by_way_of_float(images):
+    return images.float().permute(0, 3, 1, 2).to(images.dtype)
+
+
+def by_way_of_a_list(images):
+    return torch.tensor(images.tolist()).permute(0, 3, 1, 2)
+
+
 def without_a_batch(model, sample):
     return model(sample)
 
@@ -75,6 +83,8 @@ MISTAKES = {
         (view_to_the_shape, "still in their old order"),
         (channels_and_rows_swapped, "lies on its side"),
         (channels_before_the_batch, "came back as (3, 2, 4, 5)"),
+        (by_way_of_float, "has the right shape"),
+        (by_way_of_a_list, "expected torch.uint8"),
     ],
     "predict_one": [
         (without_a_batch, "the model got shape (3, 4, 5)"),

@@ -15,9 +15,20 @@ def rows_by_a_list(matrix, first):
     return matrix[list(range(first, len(matrix), 2))]
 
 
+def strided_from_the_first_number(matrix, first):
+    down, right = matrix.stride()
+    rows = (len(matrix) - first + 1) // 2
+    return matrix.as_strided((rows, matrix.shape[1]), (2 * down, right), first * down)
+
+
 def off_by_one(matrix):
     down = torch.arange(len(matrix))
     return matrix[down, down], matrix[down, -down]
+
+
+def summed_through_float(matrix):
+    ones = torch.eye(len(matrix))
+    return tuple((matrix * each).sum(1).to(matrix.dtype) for each in (ones, ones.flip(1)))
 
 
 def rows_alone(matrix):
@@ -49,7 +60,8 @@ def narrowed_first(matrix, first):
 def with_strides(matrix, first):
     rows = (len(matrix) - first + 1) // 2
     down, across = matrix.stride()
-    return matrix.as_strided((rows, matrix.shape[1]), (2 * down, across), first * down)
+    start = matrix.storage_offset() + first * down
+    return matrix.as_strided((rows, matrix.shape[1]), (2 * down, across), start)
 
 
 def with_diagonal(matrix):
@@ -75,10 +87,12 @@ MISTAKES = {
         (every_other_column, "all its 4 columns"),
         (from_row_zero, "begins with row 0"),
         (rows_by_a_list, "did not change the matrix"),
+        (strided_from_the_first_number, "has the right shape"),
     ],
     "diagonals": [
         (off_by_one, "the second diagonal has the right shape, but at [0]"),
         (rows_alone, "whole matrix"),
+        (summed_through_float, "first diagonal has the right shape"),
         (second_from_the_bottom, "second diagonal is right, but runs from bottom to top"),
     ],
     "sliding_windows": [
