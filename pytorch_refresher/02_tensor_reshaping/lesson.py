@@ -259,10 +259,11 @@ def draw_memory() -> None:
 def draw_channels(image: Tensor) -> None:
     import matplotlib.pyplot as plt
 
+    image = image.contiguous()  # so that a part of an image can be drawn, too
     height, width, channels = image.shape
     ways = {
         "permute(2, 0, 1)": image.permute(2, 0, 1),
-        f"view({channels}, {height}, {width})": image.contiguous().view(channels, height, width),
+        f"view({channels}, {height}, {width})": image.view(channels, height, width),
     }
     figure, axes = plt.subplots(2, 4, figsize=(10, 4.2), layout="constrained")
     for line, (way, tensor) in zip(axes, ways.items(), strict=True):
@@ -270,9 +271,8 @@ def draw_channels(image: Tensor) -> None:
             panel.imshow(table.numpy(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             color = ("red", "green", "blue")[number]
             panel.set_title(f"table {number}: {color if 'permute' in way else 'a bit of each'}")
-        line[3].imshow(
-            tensor.permute(1, 2, 0).numpy(), interpolation="nearest"
-        )  # matplotlib wants (H, W, C) back
+        if channels != 2:  # matplotlib can't show two channels, and wants (H, W, C) back
+            line[3].imshow(tensor.permute(1, 2, 0).numpy(), interpolation="nearest")
         line[3].set_title("all three as colors")
         line[0].set_ylabel(way)
         for panel in line:

@@ -139,7 +139,8 @@ def check_train_and_measure(answer) -> None:
 
         places = _walk(loss, start, batches, rate)
         known = {
-            "w itself didn't change: `w = w - ...` makes a new tensor, `w -= ...` inside no_grad() changes w": start,
+            "w itself didn't change: `w = w - ...` makes a new tensor, `w -= ...` inside no_grad() "
+            "changes w": start,
             "w went uphill: subtract rate * gradient": _walk(loss, start, batches, -rate)[-1],
             "w took the whole gradient: multiply by rate": _walk(loss, start, batches, 1.0)[-1],
             "w took each step twice": _walk(loss, start, batches, 2 * rate)[-1],

@@ -115,14 +115,14 @@ def check_compare_batch_norm(answer) -> None:
         expect(ours == right, f"the second model's layers are {ours}, expected {right}")
         _expect_losses(plain, model, batches, epochs, names[1])
         trained = _expect_losses(with_norm, second, batches, epochs, names[2])
-        # By their order: an answer may give the layers other names.
-        states = (each.state_dict().values() for each in (normalized, trained))
-        for found, value in zip(*states, strict=False):
-            expect(
-                found.shape == value.shape
-                and torch.allclose(found.float(), value.float(), rtol=0.02, atol=5e-3),
-                "the second model is not the one whose losses you return: return it trained",
-            )
+        # Compared in their order: an answer may give the layers other names.
+        found, right = ([*each.state_dict().values()] for each in (normalized, trained))
+        same = [each.shape for each in found] == [each.shape for each in right] and all(
+            torch.allclose(ours.float(), value.float(), rtol=0.02, atol=5e-3)
+            for ours, value in zip(found, right, strict=True)
+        )
+        hint = "the second model is not the one whose losses you return: return it trained"
+        expect(same, hint)
 
 
 # Problem 2

@@ -228,8 +228,8 @@ def the_articles_network(train_data, validation_data, device: torch.device) -> d
 def a_loss_that_gives_up() -> None:
     section("A loss that gives up")
 
-    # A horse, label 0, is taken for a human, more and more surely. The logit is what fc2 returns; a
-    # gradient is all that training ever hears about a mistake.
+    # A horse, label 0, is taken for a human, more and more confidently. The logit is what fc2
+    # returns; a gradient is all that training ever hears about a mistake.
     for value in (0.0, 5.0, 20.0):
         logits = torch.full((2,), float(value), requires_grad=True)
         apart = nn.BCELoss()(torch.sigmoid(logits[:1]), torch.zeros(1))
@@ -363,7 +363,7 @@ def draw_shifts(results: dict[str, list[float]]) -> None:
 
 
 def draw_windows(image: Tensor, kernel: Tensor, answers: Tensor, fields: dict, photo) -> None:
-    from pytorch_refresher._common.figures import BLUE, GREEN, RED, heat_map
+    from pytorch_refresher._common.figures import BLUE, GREEN, ORANGE, PURPLE, RED, heat_map
 
     import matplotlib.pyplot as plt
 
@@ -377,7 +377,9 @@ def draw_windows(image: Tensor, kernel: Tensor, answers: Tensor, fields: dict, p
     for axes, size in ((panels[0], 3), (panels[2], 1)):  # a place, and the answer that it gives
         axes.add_patch(plt.Rectangle((1.5, -0.5), size, size, color=RED, **frame))
     panels[3].imshow(photo.permute(1, 2, 0).numpy() / 2 + 0.5, interpolation="nearest")
-    for (name, field), color in zip(fields.items(), (BLUE, GREEN, RED), strict=False):
+    for (name, field), color in zip(
+        fields.items(), (BLUE, GREEN, RED, ORANGE, PURPLE), strict=False
+    ):
         corner = (photo.shape[-1] - field) / 2
         square = plt.Rectangle((corner, corner), field, field, color=color, label=name, **frame)
         panels[3].add_patch(square)

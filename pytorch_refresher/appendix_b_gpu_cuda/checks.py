@@ -79,6 +79,7 @@ def check_benchmark_training(answer) -> None:
         other = _Machine(work)
         right = benchmark_training(other.make_step, devices, other.wait, other.clock, steps)
         expect_type(seconds, dict, "the result")
+        expect(asked[1] == devices, "devices is the caller's list: leave it as it is")
         expect(
             not any(isinstance(key, torch.device) for key in seconds),
             "the keys are devices: use their names, str(device)",

@@ -55,6 +55,13 @@ def devices_for_keys(make_step, devices, wait, clock, steps):
     return {d: timed(make_step, d, wait, clock, steps) / steps for d in devices}
 
 
+def devices_used_up(make_step, devices, wait, clock, steps):
+    seconds = {}
+    while devices:
+        seconds |= in_one_expression(make_step, [devices.pop(0)], wait, clock, steps)
+    return seconds
+
+
 def in_one_expression(make_step, devices, wait, clock, steps):
     return {f"{d}": timed(make_step, d, wait, clock, steps) / steps for d in devices}
 
@@ -234,6 +241,7 @@ MISTAKES = {
         (waits_at_the_end_only, "still running when the clock starts"),
         (waits_every_time, "you wait after every step"),
         (devices_for_keys, "use their names"),
+        (devices_used_up, "the caller's list"),
     ],
     "train_accumulated": [
         (rest_divided_by_too_many, "divide their losses by how many there are"),
