@@ -28,7 +28,6 @@ SEED = 0  # of everything random below; try others
 
 def one_query_by_hand() -> Tensor:
     section("One query, four keys, by hand")
-
     # You have read "4 9 3 0" and are writing it backward. You've written the 0, so now you need the
     # third digit. "Place 3" is your query. Each token you read has a key, which is its place, and
     # a value: what you get if you look there, here a vector that stands for the digit.
@@ -87,7 +86,6 @@ class AdditiveAttention(nn.Module):
 
 def additive_attention_as_a_network() -> None:
     section("The judges become a network: additive attention")
-
     # Queries and keys are vectors now, and may differ in size: W and U bring them to the same one.
     B, L, S, query_size, key_size, judges = 2, 4, 5, 6, 3, 8
     queries, keys = torch.randn(B, L, query_size), torch.randn(B, S, key_size)
@@ -110,7 +108,6 @@ def additive_attention_as_a_network() -> None:
 
 def padding_mask() -> None:
     section("Don't look at padding")
-
     # Two sequences, of five and of three tokens. The last two keys of the second are padding.
     lengths = torch.tensor([5, 3])
     queries, keys = torch.randn(2, 1, 6), torch.randn(2, 5, 3)
@@ -205,7 +202,6 @@ class AttentionSeq2Seq(Seq2Seq):
 
 def one_task_two_models() -> dict[str, Seq2Seq]:
     section("One task, two models")
-
     # In training the decoder's input is the right token before, whatever it would have written
     # itself: "teacher forcing". So all inputs are known, and one call computes all steps.
     sources, inputs, targets = draw_batch(1, 6, torch.Generator().manual_seed(SEED))
@@ -265,7 +261,6 @@ def write(model: Seq2Seq, sources: Tensor, steps: int) -> tuple[Tensor, list]:
 
 def accuracy_against_length(models: dict[str, Seq2Seq]) -> dict[str, list[float]]:
     section("The bottleneck: accuracy against length")
-
     # A sequence counts only if every digit is right, and END after them.
     lengths = range(SHORTEST, LONGEST + 1)
     shares = {name: [] for name in models}
@@ -284,7 +279,6 @@ def accuracy_against_length(models: dict[str, Seq2Seq]) -> dict[str, list[float]
 
 def alignment(model: Seq2Seq) -> tuple[Tensor, Tensor, Tensor]:
     section("Where it looks: the alignment")
-
     # Nobody told the model where to look, but here we know the right place. The digits of e repeat
     # 1828, so a model that looked for a certain digit would be lost. It has to know the place.
     source = torch.tensor([[2, 7, 1, 8, 2, 8, 1, 8, 2, 8, 4, 5, 9]])  # (1, S), and held out
