@@ -92,7 +92,7 @@ def _expect_losses(ours, start: nn.Sequential, batches, epochs: int, what: str) 
 def check_compare_batch_norm(answer) -> None:
     for number, epochs in ((0, 1), (0, 3), (1, 2)):
         model, channels = _networks()[number], (3, 1)[number]
-        batches = _stripes(channels, 60, 15)
+        batches = _stripes(channels, 55, 15)  # the last batch is smaller
         before, given = copy.deepcopy(model.state_dict()), copy.deepcopy(batches)
         result = answer(model, given, epochs)
         names = "the second model", "the losses of the copy", "the losses of the second model"

@@ -12,20 +12,21 @@ import torch.nn.functional as F
 from torch import nn
 
 
-def losses_of(model, batches, epochs, *, zero=True, mode=True):
+def losses_of(model, batches, epochs, *, zero=True, mode=True, by_image=False):
     optimizer = torch.optim.Adam(model.parameters())
     model.train(mode)
     means = []
     for _ in range(epochs):
-        total = 0.0
+        total = count = 0
         for images, labels in batches:
             if zero:
                 optimizer.zero_grad()
             loss = F.binary_cross_entropy_with_logits(model(images).squeeze(1), labels.float())
             loss.backward()
             optimizer.step()
-            total += loss.item()
-        means.append(total / len(batches))
+            weight = len(labels) if by_image else 1
+            total, count = total + weight * loss.item(), count + weight
+        means.append(total / count)
     return means
 
 
@@ -71,6 +72,10 @@ def in_evaluation_mode(model, batches, epochs):
 
 def gradients_pile_up(model, batches, epochs):
     return compared(model, batches, epochs, zero=False)
+
+
+def means_over_images(model, batches, epochs):
+    return compared(model, batches, epochs, by_image=True)
 
 
 def second_model_not_trained(model, batches, epochs):
@@ -306,6 +311,7 @@ MISTAKES = {
         (in_evaluation_mode, "was trained in eval mode"),
         (gradients_pile_up, "gradients that add up"),
         (second_model_not_trained, "return it trained"),
+        (means_over_images, "same starting weights?"),
     ],
     "train_with_warmup": [
         (counted_from_zero, "epoch 1 must train at 0.266667, yours does at 0"),
