@@ -118,6 +118,8 @@ def _expect_weights(weights: Tensor, right: CrossAttention, x, memory, mask) -> 
     q, k = map(right.split_heads, projected)
     products, expected = q @ k.mT, right(x, memory, mask)[1]
     scores, root = products / math.sqrt(d_k), math.sqrt(H * d_k)
+    the_wrong_way_round = "the mask is the wrong way round: True or 1 means that a query may look"
+    turned = scores.masked_fill(allowed, -math.inf).softmax(-1)  # NaN where all is allowed
     straight = [each.reshape(len(x), H, -1, d_k) for each in projected]
     spread = [each.unflatten(-1, (d_k, H)).permute(0, 3, 1, 2) for each in projected]
     mistakes = {
@@ -132,11 +134,12 @@ def _expect_weights(weights: Tensor, right: CrossAttention, x, memory, mask) -> 
         "softmax runs over the queries: each query's weights sum to 1 over the keys": attend(scores, dim=-2),
         "softmax runs over the heads: each query's weights sum to 1 over the keys": attend(scores, dim=1),
         "the mask is not used": scores.softmax(-1),
-        "the mask is the wrong way round: True or 1 means that a query may look": attend(scores, ~allowed),
+        the_wrong_way_round: attend(scores, ~allowed),
         "mask the scores, not the weights, which no longer sum to 1": scores.softmax(-1) * allowed,
         "a forbidden score of 0 still gets weight: fill with -inf": scores.masked_fill(~allowed, 0).softmax(-1),
         "the mask is added to the scores: 0 and 1 count like False and True": (scores + 1.0 * allowed).softmax(-1),
     }  # fmt: skip
+    reject(weights, expected, {the_wrong_way_round: turned})
     reject(weights, expected, mistakes)
     expect_close(weights, expected, f"with num_heads = {H}, the tensor of weights")
 

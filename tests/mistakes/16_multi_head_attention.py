@@ -36,6 +36,11 @@ class CutsTheSequence(Right):
         return x.reshape(x.size(0), self.H, x.size(1), self.d_k)
 
 
+class TrueForbids(Right):
+    def weights(self, q, k, mask):
+        return super().weights(q, k, None if mask is None else mask == 0)
+
+
 class NoGradientToTheWeights(Right):
     def weights(self, q, k, mask):
         return super().weights(q, k, mask).detach()
@@ -214,6 +219,7 @@ def one_attn_mask_for_all(ours, theirs, x, lengths):
 MISTAKES = {
     "CrossAttention": [
         (CutsTheSequence, "the heads cut the sequence, not the features"),
+        (TrueForbids, "the mask is the wrong way round"),
         (NoGradientToTheWeights, "the weights have lost their gradient"),
         (Fused, "which is off limits"),
     ],
